@@ -1,0 +1,139 @@
+package contract
+
+import (
+	"time"
+
+	"shardlift/internal/lifecycle"
+	"shardlift/internal/task"
+)
+
+// Update ties an update's name to its request; every update answers with CommandResult.
+type Update[Request any] struct{ Name string }
+
+// Command is part of every request: who asks, and on which revision it is
+// based (0: whichever). A late one is refused with SL-7003.
+type Command struct {
+	Actor    string `json:"actor"`
+	Revision int    `json:"revision,omitempty"`
+}
+
+// CommandResult is what a command left behind.
+type CommandResult struct {
+	Status   lifecycle.Status `json:"status"`
+	Phase    lifecycle.Phase  `json:"phase"`
+	Revision int              `json:"revision"`
+	// Comparison is the id of the comparison that a compare command started.
+	Comparison string `json:"comparison,omitempty"`
+	// SyncPoint is the number of a new sync point.
+	SyncPoint int `json:"sync_point,omitempty"`
+}
+
+// The updates of MigrationWorkflow.
+var (
+	UpdateEdit           = Update[EditRequest]{"edit"}
+	UpdatePrecheck       = Update[PrecheckRequest]{"precheck"}
+	UpdateConfirm        = Update[ConfirmRequest]{"confirm"}
+	UpdateStart          = Update[StartRequest]{"start"}
+	UpdateReschedule     = Update[StartRequest]{"reschedule"}
+	UpdatePause          = Update[PauseRequest]{"pause"}
+	UpdateResume         = Update[ResumeRequest]{"resume"}
+	UpdateRetry          = Update[RetryRequest]{"retry"}
+	UpdateSetCredentials = Update[CredentialsRequest]{"set-credentials"}
+	UpdateLimit          = Update[LimitRequest]{"limit"}
+	UpdateCompare        = Update[CompareRequest]{"compare"}
+	UpdateStop           = Update[StopRequest]{"stop"}
+	UpdateReset          = Update[ResetRequest]{"reset"}
+	UpdateSyncPoint      = Update[SyncPointRequest]{"sync-point"}
+)
+
+// EditRequest replaces the specification (before the start) or its name,
+// description and limits (later).
+type EditRequest struct {
+	Command
+	Spec task.Spec `json:"spec"`
+}
+
+// PrecheckRequest runs every item, or the ones named.
+type PrecheckRequest struct {
+	Command
+	Items []string `json:"items,omitempty"`
+}
+
+// ConfirmRequest confirms alarms.
+type ConfirmRequest struct {
+	Command
+	Items []string `json:"items,omitempty"`
+	All   bool     `json:"all,omitempty"`
+	Note  string   `json:"note"`
+}
+
+// StartRequest starts now (At nil) or at a time; reschedule has the same form.
+type StartRequest struct {
+	Command
+	At *time.Time `json:"at,omitempty"`
+}
+
+// PauseRequest pauses; Mode "" or "all" (drs.md L-07; "target" is refused).
+type PauseRequest struct {
+	Command
+	Mode string `json:"mode,omitempty"`
+}
+
+// ResumeRequest goes on from the checkpoints. FenceConfirmed is the operator's
+// word that no older writer lives, needed where the middleware has neither KILL
+// nor locks.
+type ResumeRequest struct {
+	Command
+	FenceConfirmed bool `json:"fence_confirmed,omitempty"`
+}
+
+// RetryRequest is resume for failed tasks; Table is for per-table isolation.
+type RetryRequest struct {
+	Command
+	Table string `json:"table,omitempty"`
+}
+
+// CredentialsRequest replaces one side's sealed endpoint.
+type CredentialsRequest struct {
+	Command
+	Side     task.Side       `json:"side"`
+	Endpoint task.SealedSide `json:"endpoint"`
+}
+
+// LimitRequest changes the limits of a running task.
+type LimitRequest struct {
+	Command
+	Limits task.Limits `json:"limits"`
+}
+
+// Comparison types.
+const (
+	CompareObjects = "objects"
+	CompareRows    = "rows"
+	CompareValues  = "values"
+)
+
+// CompareRequest starts a comparison of the tables that match Tables (a glob on
+// schema.table; empty: all).
+type CompareRequest struct {
+	Command
+	Type   string `json:"type"`
+	Tables string `json:"tables,omitempty"`
+}
+
+// StopRequest ends the task: normal when synced; Incomplete ends it though it
+// is not; Force ends at once without sequences.
+type StopRequest struct {
+	Command
+	Incomplete bool `json:"incomplete,omitempty"`
+	Force      bool `json:"force,omitempty"`
+}
+
+// ResetRequest begins anew: fresh pre-check, fresh copy.
+type ResetRequest struct {
+	Command
+	TruncateDestination bool `json:"truncate_destination,omitempty"`
+}
+
+// SyncPointRequest notes the source's position now.
+type SyncPointRequest struct{ Command }

@@ -1,0 +1,71 @@
+package contract
+
+import "time"
+
+// Verdict is the outcome of a pre-check item.
+type Verdict string
+
+// The verdicts (drs.md PC-M1). Waiting and Running are states before one.
+const (
+	Passed  Verdict = "PASSED"
+	Alarm   Verdict = "ALARM"
+	Failed  Verdict = "FAILED"
+	Waiting Verdict = "WAITING"
+	Running Verdict = "RUNNING"
+)
+
+// PrecheckItemRef names an item and what must have passed before it can run.
+type PrecheckItemRef struct {
+	Code  string   `json:"code"`
+	Group string   `json:"group"`
+	Title string   `json:"title"`
+	Needs []string `json:"needs,omitempty"`
+}
+
+// PrecheckItemIn runs one item.
+type PrecheckItemIn struct {
+	TaskRef
+	Code string `json:"code"`
+	// AfterReset: a destination with rows is an alarm, not a failure.
+	AfterReset bool `json:"after_reset,omitempty"`
+}
+
+// PrecheckItemResult is one item's outcome. Reason, Evidence and Remedy hold no
+// host, user or row value: remedies say <user>, which web fills in.
+type PrecheckItemResult struct {
+	Code     string   `json:"code"`
+	Group    string   `json:"group"`
+	Title    string   `json:"title"`
+	Verdict  Verdict  `json:"verdict"`
+	Reason   string   `json:"reason,omitempty"`
+	Evidence []string `json:"evidence,omitempty"` // at most 10 lines of 200 characters
+	Remedy   string   `json:"remedy,omitempty"`
+	// Facts is set by the two connection items.
+	Facts *ServerFacts `json:"facts,omitempty"`
+	// Confirmed says who confirmed an alarm, when and why.
+	Confirmed *Confirmation `json:"confirmed,omitempty"`
+}
+
+// Confirmation of an alarm.
+type Confirmation struct {
+	Actor string    `json:"actor"`
+	At    time.Time `json:"at"`
+	Note  string    `json:"note"`
+}
+
+// PrecheckSummary is the short form on a task's page. State: none, running, done, expired.
+type PrecheckSummary struct {
+	State       string     `json:"state"`
+	Revision    int        `json:"revision"`
+	ExpiresAt   *time.Time `json:"expires_at,omitempty"`
+	PassedRate  int        `json:"passed_rate"` // percent of items passed or confirmed
+	Failed      int        `json:"failed"`
+	Alarms      int        `json:"alarms"`
+	Unconfirmed int        `json:"unconfirmed"`
+}
+
+// PrecheckReport answers QueryPrecheck.
+type PrecheckReport struct {
+	Summary PrecheckSummary      `json:"summary"`
+	Items   []PrecheckItemResult `json:"items"`
+}

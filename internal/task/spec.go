@@ -1,0 +1,106 @@
+package task
+
+import (
+	"fmt"
+
+	"shardlift/internal/secret"
+	"shardlift/internal/selection"
+)
+
+// Side names one end of a migration.
+type Side string
+
+// The sides.
+const (
+	SourceSide      Side = "source"
+	DestinationSide Side = "destination"
+)
+
+// Spec is a task's specification as workflow state and events keep it: nothing
+// in it tells a host, a user or a password.
+type Spec struct {
+	Name        string              `json:"name"`
+	Description string              `json:"description,omitempty"`
+	Type        Type                `json:"type"`
+	WorkerGroup string              `json:"worker_group"`
+	Source      SealedSide          `json:"source"`
+	Destination SealedSide          `json:"destination"`
+	Objects     selection.Selection `json:"objects"`
+	Policy      Policy              `json:"policy"`
+	Limits      Limits              `json:"limits"`
+	Tags        map[string]string   `json:"tags,omitempty"`
+	ExpiredDays int                 `json:"expired_days"`
+}
+
+// SealedSide is one side without its secrets.
+type SealedSide struct {
+	Kind           string `json:"kind,omitempty"`
+	TLSMode        string `json:"tls_mode,omitempty"`
+	MaxConnections int    `json:"max_connections"`
+	MetadataSchema string `json:"metadata_schema,omitempty"`
+	DataNodes      int    `json:"data_nodes,omitempty"`
+	// Endpoint is the whole Endpoint for the workers.
+	Endpoint secret.Sealed `json:"endpoint"`
+	// Shown is host, port and user for web's pages.
+	Shown secret.Sealed `json:"shown"`
+}
+
+// Shown is what authenticated pages and answers may show of an endpoint.
+type Shown struct {
+	Host string `json:"host"`
+	Port int    `json:"port"`
+	User string `json:"user"`
+}
+
+// Seal turns a validated file into a Spec: endpoints for the workers' key,
+// what pages show for web's own key.
+func (f File) Seal(taskID string, workers, web secret.PublicKey) (Spec, error) {
+	source, err := SealEndpoint(taskID, SourceSide, f.Source, workers, web)
+	if err != nil {
+		return Spec{}, err
+	}
+	destination, err := SealEndpoint(taskID, DestinationSide, f.Destination, workers, web)
+	if err != nil {
+		return Spec{}, err
+	}
+	return Spec{
+		Name: f.Name, Description: f.Description, Type: f.Type, WorkerGroup: f.WorkerGroup,
+		Source: source, Destination: destination, Objects: f.Objects, Policy: f.Policy, Limits: f.Limits,
+		Tags: f.Tags, ExpiredDays: f.ExpiredDays,
+	}, nil
+}
+
+// SealEndpoint seals one side.
+func SealEndpoint(taskID string, side Side, e Endpoint, workers, web secret.PublicKey) (SealedSide, error) {
+	sealed, err := workers.SealJSON(EndpointUse(taskID, side), e)
+	if err != nil {
+		return SealedSide{}, fmt.Errorf("seal %s: %w", side, err)
+	}
+	shown, err := web.SealJSON(ShownUse(taskID, side), Shown{e.Host, e.Port, e.User})
+	if err != nil {
+		return SealedSide{}, fmt.Errorf("seal %s: %w", side, err)
+	}
+	return SealedSide{
+		Kind: e.Kind, TLSMode: e.TLS.Mode, MaxConnections: e.MaxConnections, MetadataSchema: e.MetadataSchema,
+		DataNodes: len(e.DataNodes), Endpoint: sealed, Shown: shown,
+	}, nil
+}
+
+// OpenEndpoint opens one side; workers only.
+func OpenEndpoint(taskID string, side Side, s SealedSide, ring *secret.KeyRing) (Endpoint, error) {
+	var e Endpoint
+	if err := ring.OpenJSON(EndpointUse(taskID, side), s.Endpoint, &e); err != nil {
+		return Endpoint{}, fmt.Errorf("open %s endpoint: %w", side, err)
+	}
+	return e, nil
+}
+
+// EndpointUse is the use an endpoint is sealed for.
+func EndpointUse(taskID string, side Side) secret.Use {
+	return secret.Use{Task: taskID, Field: string(side)}
+}
+
+// ShownUse is the use of what pages show of an endpoint.
+func ShownUse(taskID string, side Side) secret.Use {
+	return secret.Use{Task: taskID, Field: string(side) + "/shown"}
+}
