@@ -1,0 +1,137 @@
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+GO ?= go
+BIN := bin
+TOOLS := $(BIN)/tools
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS := -X main.version=$(VERSION)
+
+# Packages whose tests have servers of their own (PURGE, RESET, kills) run one at
+# a time; the whole-system tests run last, without -race, against bin/.
+serial_packages = $(shell grep -rl --include='*_test.go' 'testdb\.Own(' internal workflows activities 2>/dev/null | xargs -r dirname | sort -u | grep -v '^internal/e2e' | sed 's,^,./,')
+unit_packages = $(filter-out $(addprefix shardlift/,$(patsubst ./%,%,$(serial_packages))),$(shell $(GO) list ./... | grep -v '^shardlift/internal/e2e'))
+TEST_FLAGS ?=
+
+##@ Use
+
+.PHONY: help
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z\/]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: up
+up: build ## run Shardlift on this machine: Temporal, Web UI, worker and web (Ctrl-C stops it)
+	$(BIN)/shardlift-dev
+
+.PHONY: demo
+demo: ## migrate a sample shop under load, end to end (YES=1 does not ask, EXIT=1 ends by itself)
+	@YES='$(YES)' scripts/demo-setup
+	@$(MAKE) --no-print-directory build $(BIN)/demo
+	$(BIN)/demo $(if $(EXIT),--exit)
+
+##@ Build
+
+programs := $(BIN)/shardlift $(BIN)/shardlift-worker $(BIN)/shardlift-web $(BIN)/ddmsim $(BIN)/testservers
+
+.PHONY: build
+build: $(programs) $(BIN)/shardlift-dev ## build all programs into bin/
+
+$(BIN)/shardlift: folder := ./starter
+$(BIN)/shardlift-worker: folder := ./worker
+$(BIN)/shardlift-web: folder := ./web
+$(BIN)/ddmsim: folder := ./internal/ddmsim/cmd/ddmsim
+$(BIN)/testservers: folder := ./internal/testdb/testservers
+$(BIN)/demo: folder := ./internal/demo/cmd/demo
+
+# go build knows itself what has changed.
+.PHONY: $(programs) $(BIN)/demo
+$(programs) $(BIN)/demo:
+	$(GO) build -ldflags '$(LDFLAGS)' -o $@ $(folder)
+
+# A module of its own; the first build takes minutes (Temporal's server), so it
+# is built only when its sources have changed, and never with -race.
+devserver_sources := $(filter-out %_test.go,$(wildcard internal/devserver/*.go)) internal/devserver/go.mod internal/devserver/go.sum
+$(BIN)/shardlift-dev: $(devserver_sources)
+	@echo "building the embedded Temporal server (up to 6 minutes at the first time)"
+	$(GO) build -C internal/devserver -ldflags '-s -w' -o $(CURDIR)/$@ .
+
+tools := golangci-lint gofumpt staticcheck workflowcheck oapi-codegen
+$(addprefix $(TOOLS)/,$(tools)) &: internal/tools/go.mod internal/tools/go.sum
+	@echo "building the tools (a minute or two at the first time)"
+	@mkdir -p $(TOOLS)
+	$(GO) build -C internal/tools -o $(CURDIR)/$(TOOLS)/ tool
+	@touch $(addprefix $(TOOLS)/,$(tools))
+
+.PHONY: clean
+clean: ## remove what was built (not ./data, not the cache of test servers)
+	rm -rf $(BIN)
+
+##@ Test
+
+.PHONY: test
+test: build ## start the test servers and run unit, workflow, stage and whole-system tests
+	$(BIN)/testservers fetch
+	@trap '$(BIN)/testservers down' EXIT; \
+	$(BIN)/testservers up && $(MAKE) --no-print-directory -k test/unit test/serial test/e2e test/devserver
+
+.PHONY: test/full
+test/full: build ## as test, with the tests that take longer (tag full), the demo included
+	$(BIN)/testservers fetch
+	@trap '$(BIN)/testservers down' EXIT; \
+	$(BIN)/testservers up && $(MAKE) --no-print-directory -k test/unit test/serial test/e2e test/devserver TEST_FLAGS='-tags=full -timeout=3h'
+	$(MAKE) demo YES=1 EXIT=1
+
+# The parts of test, for servers that are up (bin/testservers up) or DSN variables.
+.PHONY: test/unit test/serial test/e2e test/devserver
+test/unit:
+	$(GO) test -race -timeout 15m $(TEST_FLAGS) $(unit_packages)
+
+test/serial:
+	@if [ -n '$(serial_packages)' ]; then set -x; $(GO) test -race -p 1 -timeout 15m $(TEST_FLAGS) $(serial_packages); fi
+
+test/e2e:
+	@if [ -d internal/e2e ]; then set -x; $(GO) test -p 1 -timeout 20m $(TEST_FLAGS) ./internal/e2e/...; fi
+
+test/devserver:
+	$(GO) test -C internal/devserver -timeout 5m ./...
+
+##@ Check
+
+.PHONY: lint
+lint: lint/format lint/vet lint/golangci lint/workflows lint/imports lint/errors ## everything that reads the code: format, vet, staticcheck, golangci-lint, workflowcheck, imports
+
+.PHONY: lint/format lint/vet lint/golangci lint/workflows lint/imports lint/errors
+lint/format: $(TOOLS)/gofumpt
+	@files=$$($(TOOLS)/gofumpt -l -modpath shardlift $$(git ls-files --cached --others --exclude-standard '*.go')); \
+	if [ -n "$$files" ]; then echo "not formatted by gofumpt (bin/tools/gofumpt -w FILE):"; echo "$$files"; exit 1; fi
+
+lint/vet: $(TOOLS)/staticcheck
+	$(GO) vet ./...
+	$(TOOLS)/staticcheck ./...
+
+lint/golangci: $(TOOLS)/golangci-lint
+	$(TOOLS)/golangci-lint run ./...
+
+lint/workflows: $(TOOLS)/workflowcheck
+	@if [ -d workflows ]; then set -x; $(TOOLS)/workflowcheck ./workflows/...; fi
+
+lint/imports:
+	$(GO) test -count=1 ./internal/architecture
+
+lint/errors:
+	@$(GO) run -C internal/tools ./catalogue ../fault >/dev/null
+
+.PHONY: errors
+errors: ## print the error catalogue: code, class, message, remedy
+	@$(GO) run -C internal/tools ./catalogue ../fault
+
+##@ Generate
+
+.PHONY: generate
+generate: $(TOOLS)/oapi-codegen ## write the generated code again (web/api/openapi.yaml)
+	PATH="$(CURDIR)/$(TOOLS):$$PATH" $(GO) generate ./...
+
+.PHONY: verify/generated
+verify/generated: generate ## fail when generated code is not what its sources give
+	@changed=$$(git status --porcelain -- $$(git grep -l '^// Code generated .* DO NOT EDIT\.$$' -- '*.go')); \
+	if [ -n "$$changed" ]; then echo "generated code differs from its sources; commit what make generate writes:"; echo "$$changed"; exit 1; fi
