@@ -1,0 +1,227 @@
+package testdb
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+//go:embed supervise.sh
+var superviseScript string
+
+// How long, in seconds, a server without a user lives: one that tests share,
+// the same after "down", and one that belongs to a single process.
+const (
+	sharedIdle = 600
+	sharedDown = 60
+	ownIdle    = 2
+)
+
+// startTimeout bounds a start on a machine whose cores are all busy.
+const startTimeout = 2 * time.Minute
+
+// poll is how often conditions without an event are looked at.
+const poll = 20 * time.Millisecond
+
+// instance is one server process with its run directory, which holds "data",
+// "server.log" and the files that supervise.sh describes.
+type instance struct {
+	edition  edition
+	program  program
+	run      string
+	port     int // 0 before the first launch
+	password string
+	options  []string
+	idle     int // seconds without a user until the supervisor ends the server
+
+	users *os.File // our shared lock
+}
+
+// open makes this process a user of the run directory.
+func (i *instance) open(ctx context.Context) error {
+	users, err := acquire(ctx, filepath.Join(i.run, "users"), syscall.LOCK_SH)
+	i.users = users
+	return err
+}
+
+// close ends the use; the supervisor ends a server of ours soon after.
+func (i *instance) close() { i.users.Close() }
+
+// alive tells whether a supervisor works in the run directory.
+func (i *instance) alive() (bool, error) {
+	lock, err := tryAcquire(filepath.Join(i.run, "alive"), syscall.LOCK_EX)
+	if lock != nil {
+		lock.Close()
+	}
+	return lock == nil, err
+}
+
+// launch starts the server and waits until it answers. A port that somebody
+// took in the meantime is replaced on the first start.
+func (i *instance) launch(ctx context.Context, extra ...string) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	fixed := i.port != 0
+	for attempt := 1; ; attempt++ {
+		if !fixed {
+			port, err := freePort()
+			if err != nil {
+				return err
+			}
+			i.port = port
+		}
+		err := i.launchOnce(ctx, extra)
+		if err == nil {
+			return nil
+		}
+		i.kill(context.WithoutCancel(ctx))
+		if fixed || attempt == 3 || !strings.Contains(err.Error(), "ddress already in use") {
+			return fmt.Errorf("start %s: %w", i.edition.name, err)
+		}
+	}
+}
+
+func (i *instance) launchOnce(ctx context.Context, extra []string) error {
+	if err := i.spawn(append(i.arguments(), extra...)); err != nil {
+		return err
+	}
+	tick := time.NewTicker(poll)
+	defer tick.Stop()
+	for {
+		version, err := i.ping(ctx)
+		if err == nil {
+			if !strings.HasPrefix(version, i.edition.version) {
+				return fmt.Errorf("the server has version %s, but %s* is expected", version, i.edition.version)
+			}
+			return nil
+		}
+		if pid := i.pidIn("pid"); pid != 0 && !running(pid) {
+			return fmt.Errorf("the server ended at its start: %s", i.logEnd())
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the server does not answer (%w): %s", ctx.Err(), i.logEnd())
+		case <-tick.C:
+		}
+	}
+}
+
+// spawn runs the supervisor with the server, detached from terminal and pipes.
+func (i *instance) spawn(options []string) error {
+	for _, stale := range []string{"pid", "down", "ready", "data/server.sock.lock", "data/server.pid"} {
+		if err := os.RemoveAll(filepath.Join(i.run, stale)); err != nil {
+			return fmt.Errorf("remove stale file: %w", err)
+		}
+	}
+	log, err := os.OpenFile(filepath.Join(i.run, "server.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return fmt.Errorf("open server log: %w", err)
+	}
+	defer log.Close()
+	// setsid --fork makes it nobody's child: it outlives this process.
+	cmd := exec.Command("setsid", append([]string{
+		"--fork", "sh", "-c", superviseScript, "supervise",
+		i.run, strconv.Itoa(i.idle), strconv.Itoa(sharedDown),
+	}, i.program.command(options...)...)...)
+	cmd.Env = i.program.env
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("start supervisor: %w", err)
+	}
+	return nil
+}
+
+// arguments are the options of every start, the caller's own last.
+func (i *instance) arguments() []string {
+	data := filepath.Join(i.run, "data")
+	args := []string{
+		"--datadir=" + data,
+		"--socket=server.sock", // below the data directory: a path of any length
+		"--pid-file=server.pid",
+		"--port=" + strconv.Itoa(i.port),
+		"--bind-address=127.0.0.1",
+		"--skip-name-resolve",
+		"--innodb-buffer-pool-size=64M",
+		// What a killed process has written stays in the system's cache, so a
+		// commit survives kill -9 without a wait for the disk.
+		"--innodb-flush-log-at-trx-commit=2",
+		"--sync-binlog=0",
+		"--max-connections=300",
+		"--max-allowed-packet=128M",
+	}
+	if i.edition.certificates {
+		for option, file := range map[string]string{"ca": "ca.pem", "cert": "server-cert.pem", "key": "server-key.pem"} {
+			args = append(args, "--ssl-"+option+"="+filepath.Join(data, file))
+		}
+	}
+	return append(args, i.options...)
+}
+
+// binlogOptions are left out while a template is made.
+func binlogOptions(e edition) []string {
+	return append([]string{
+		"--server-id=" + strconv.Itoa(1+rand.IntN(1<<31-1)),
+		"--log-bin=bin",
+		"--binlog-format=ROW",
+	}, e.options...)
+}
+
+// ping returns the version of the answering server.
+func (i *instance) ping(ctx context.Context) (string, error) {
+	return ping(ctx, i.server())
+}
+
+func ping(ctx context.Context, s *Server) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	db, err := s.pool("")
+	if err != nil {
+		return "", err
+	}
+	defer db.Close()
+	var version string
+	err = db.QueryRowContext(ctx, "SELECT VERSION()").Scan(&version)
+	return version, err
+}
+
+// server describes the instance to its users.
+func (i *instance) server() *Server {
+	return &Server{
+		Name: i.edition.name, Flavor: i.edition.flavor,
+		Host: "127.0.0.1", Port: i.port, User: "root", Password: i.password,
+		DataDir: filepath.Join(i.run, "data"), instance: i,
+	}
+}
+
+// logEnd returns the errors at the end of the server's log.
+func (i *instance) logEnd() string {
+	text, err := os.ReadFile(filepath.Join(i.run, "server.log"))
+	if err != nil {
+		return "there is no server log"
+	}
+	return lastLines(string(text), 12)
+}
+
+// freePort returns a port that nobody listens on, below the range from which
+// the system takes the ports of outgoing connections.
+func freePort() (int, error) {
+	var last error
+	for range 50 {
+		port := 15000 + rand.IntN(17000)
+		listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err == nil {
+			return port, listener.Close()
+		}
+		last = err
+	}
+	return 0, fmt.Errorf("find a free port: %w", last)
+}

@@ -1,0 +1,90 @@
+package testdb
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// stopTimeout bounds a clean shutdown.
+const stopTimeout = time.Minute
+
+// pidIn reads a process id from a file of the run directory, 0 when there is
+// none.
+func (i *instance) pidIn(file string) int {
+	text, err := os.ReadFile(filepath.Join(i.run, file))
+	if err != nil {
+		return 0
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return 0
+	}
+	return pid
+}
+
+// signal sends sig to the server process.
+func (i *instance) signal(sig syscall.Signal) error {
+	pid := i.pidIn("pid")
+	if pid == 0 {
+		return fmt.Errorf("signal %s: it does not run", i.edition.name)
+	}
+	if err := syscall.Kill(pid, sig); err != nil {
+		return fmt.Errorf("signal %s: %w", i.edition.name, err)
+	}
+	return nil
+}
+
+// kill ends the server at once and returns when it and its supervisor are gone.
+func (i *instance) kill(ctx context.Context) error {
+	if err := i.signal(syscall.SIGKILL); err != nil {
+		return err
+	}
+	return i.gone(ctx)
+}
+
+// stop ends the server cleanly.
+func (i *instance) stop(ctx context.Context) error {
+	if err := i.signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	return i.gone(ctx)
+}
+
+// gone waits for the end of the server and of its supervisor.
+func (i *instance) gone(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, stopTimeout)
+	defer cancel()
+	tick := time.NewTicker(poll)
+	defer tick.Stop()
+	for {
+		alive, err := i.alive()
+		if err != nil {
+			return err
+		}
+		if !alive {
+			return os.RemoveAll(filepath.Join(i.run, "pid"))
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for the end of %s: %w", i.edition.name, ctx.Err())
+		case <-tick.C:
+		}
+	}
+}
+
+// running tells whether the process exists and is not a zombie.
+func running(pid int) bool {
+	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+	if err != nil {
+		return false
+	}
+	// pid (name) state ...; the name may hold anything.
+	_, rest, ok := strings.Cut(string(stat[strings.LastIndexByte(string(stat), ')')+1:]), " ")
+	return ok && !strings.HasPrefix(rest, "Z") && !strings.HasPrefix(rest, "X")
+}
