@@ -67,6 +67,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 
 // runChildren runs worker and web until ctx ends.
 func runChildren(ctx context.Context, bin string, place where, out *lines) error {
+	out.say("starting worker and web")
 	family, err := startFamily(bin, []string{"shardlift-worker", "shardlift-web"}, place.environment(), out)
 	if err != nil {
 		return err
