@@ -208,8 +208,10 @@ const (
 // InspectIn asks one question; the answer is sealed for AnswerKey when it holds
 // names or rows of the databases.
 type InspectIn struct {
-	Kind string  `json:"kind"`
-	Task TaskRef `json:"task"`
+	Kind string `json:"kind"`
+	// WorkerGroup says whose workers reach the databases; "" is "default".
+	WorkerGroup string  `json:"worker_group,omitempty"`
+	Task        TaskRef `json:"task"`
 	// Endpoint and Side are for InspectTest without a task (sealed under InspectUse).
 	Endpoint   *secret.Sealed   `json:"endpoint,omitempty"`
 	RequestID  string           `json:"request_id"`
@@ -334,6 +336,8 @@ type DeleteIn struct {
 	TaskID string `json:"task_id"`
 	Name   string `json:"name"`
 	Actor  string `json:"actor"`
+	// WorkerGroup says whose workers reach the destination; "" is "default".
+	WorkerGroup string `json:"worker_group,omitempty"`
 }
 
 // NameIn reserves a name for a task.

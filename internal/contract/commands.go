@@ -17,6 +17,22 @@ type Command struct {
 	Revision int    `json:"revision,omitempty"`
 }
 
+// Base returns the command itself: what every request has in common.
+func (c Command) Base() Command { return c }
+
+// Refusal is the detail of a refused command's application error, whose type is
+// the fault's code. Nothing has changed.
+type Refusal struct {
+	Code             string             `json:"code"`
+	Object           string             `json:"object,omitempty"`
+	Message          string             `json:"message"`
+	Remedy           string             `json:"remedy,omitempty"`
+	Status           lifecycle.Status   `json:"status"`
+	Phase            lifecycle.Phase    `json:"phase"`
+	Revision         int                `json:"revision"`
+	AvailableActions []lifecycle.Action `json:"available_actions"`
+}
+
 // CommandResult is what a command left behind.
 type CommandResult struct {
 	Status   lifecycle.Status `json:"status"`

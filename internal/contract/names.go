@@ -67,5 +67,12 @@ const (
 	QueryEvents    = "events"    // () []Event
 )
 
+// SignalRelease tells NameWorkflow to give its name free.
+const SignalRelease = "release"
+
+// ErrorDraining is the type of the application error with which an activity
+// hands its work over because its worker stops.
+const ErrorDraining = "WorkerDraining"
+
 // QueryName of NameWorkflow returns the id of the task that holds the name.
 const QueryName = "task"

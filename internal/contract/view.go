@@ -68,6 +68,8 @@ type ErrorInfo struct {
 	Attempt     int        `json:"attempt"`
 	At          time.Time  `json:"at"`
 	NextRetryAt *time.Time `json:"next_retry_at,omitempty"`
+	// Position is where the source's history holds what stopped the task (a DDL statement).
+	Position *position.Position `json:"position,omitempty"`
 }
 
 // Event is one line of a task's history with its actor.
