@@ -146,7 +146,7 @@ func editions() []edition {
 					"--plugin-dir="+filepath.Join(dir, "usr/lib/mysql/plugin"))
 			},
 			prepare:      bootstrapMariaDB,
-			admin:        adminByStatement,
+			admin:        adminOfMariaDB,
 			options:      []string{logReplicated},
 			certificates: true,
 		},

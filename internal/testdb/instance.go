@@ -3,6 +3,7 @@ package testdb
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -13,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/go-sql-driver/mysql"
 )
 
 //go:embed supervise.sh
@@ -31,6 +34,9 @@ const startTimeout = 2 * time.Minute
 
 // poll is how often conditions without an event are looked at.
 const poll = 20 * time.Millisecond
+
+// accessDenied is ER_ACCESS_DENIED_ERROR of all editions.
+const accessDenied = 1045
 
 // instance is one server process with its run directory, which holds "data",
 // "server.log" and the files that supervise.sh describes.
@@ -103,6 +109,10 @@ func (i *instance) launchOnce(ctx context.Context, extra []string) error {
 				return fmt.Errorf("the server has version %s, but %s* is expected", version, i.edition.version)
 			}
 			return nil
+		}
+		var refused *mysql.MySQLError
+		if errors.As(err, &refused) && refused.Number == accessDenied {
+			return fmt.Errorf("connect as administrator: %w", err)
 		}
 		if pid := i.pidIn("pid"); pid != 0 && !running(pid) {
 			return fmt.Errorf("the server ended at its start: %s", i.logEnd())

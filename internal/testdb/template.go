@@ -152,6 +152,15 @@ func adminByStatement(password string) []string {
 	}
 }
 
+func adminOfMariaDB(password string) []string {
+	return []string{
+		"CREATE USER 'root'@'%' IDENTIFIED BY '" + password + "'",
+		"GRANT ALL PRIVILEGES ON *.* TO 'root'@'%' WITH GRANT OPTION",
+		"DELETE FROM mysql.global_priv WHERE User IN ('root', '') AND Host <> '%'",
+		"FLUSH PRIVILEGES",
+	}
+}
+
 // copyTree copies a directory; holes in the files stay holes.
 func copyTree(ctx context.Context, from, to string) error {
 	_, err := run(ctx, "/", nil, "cp", "-a", "--reflink=auto", "--sparse=always", from, to)

@@ -99,7 +99,7 @@ func untar(archive, dir, within string) error {
 		case tar.TypeReg:
 			err = writeFile(target, r, header.FileInfo().Mode().Perm()|0o600)
 		case tar.TypeSymlink:
-			err = symlink(header.Linkname, target)
+			err = symlink(dir, name, header.Linkname)
 		}
 		if err != nil {
 			return fmt.Errorf("unpack %s: %w", name, err)
@@ -121,12 +121,13 @@ func below(name, within string) (string, bool) {
 	return name, filepath.IsLocal(name)
 }
 
-// symlink makes a link inside an unpacked archive; its sum was verified, and a
-// link that leaves the folder is left out nevertheless.
-func symlink(to, at string) error {
-	if !filepath.IsLocal(to) {
+// symlink makes the link name inside dir; one that leads out of dir is left
+// out.
+func symlink(dir, name, to string) error {
+	if !filepath.IsLocal(filepath.Join(filepath.Dir(name), to)) {
 		return nil
 	}
+	at := filepath.Join(dir, name)
 	if err := os.MkdirAll(filepath.Dir(at), 0o700); err != nil {
 		return err
 	}
