@@ -111,6 +111,7 @@ lint/vet: $(TOOLS)/staticcheck
 
 lint/golangci: $(TOOLS)/golangci-lint
 	$(TOOLS)/golangci-lint run ./...
+	cd internal/devserver && $(CURDIR)/$(TOOLS)/golangci-lint run --config $(CURDIR)/.golangci.yaml ./...
 
 lint/workflows: $(TOOLS)/workflowcheck
 	@if [ -d workflows ]; then set -x; $(TOOLS)/workflowcheck ./workflows/...; fi

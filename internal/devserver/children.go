@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -113,7 +114,8 @@ func (m *member) keepRunning(stopping <-chan struct{}) {
 // runOnce runs the program in a process group of its own and waits for it. The
 // group is killed with this process, however it ends.
 func (m *member) runOnce() error {
-	cmd := exec.Command(m.path)
+	// It is ended by signals to its group, not by a context.
+	cmd := exec.CommandContext(context.Background(), m.path)
 	cmd.Env = m.env
 	prefixed := m.out.prefixed(m.name)
 	defer prefixed.flush()

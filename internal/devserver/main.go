@@ -12,22 +12,28 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	os.Exit(status(run(os.Args[1:], os.Stdout, os.Stderr)))
+}
+
+// status prints err and returns the exit status: 0 ok, 1 failed, 2 usage.
+func status(err error) int {
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):
+		return 0
 	case errors.Is(err, errUsage):
-		os.Exit(2)
+		return 2
 	default:
 		fmt.Fprintln(os.Stderr, "shardlift-dev:", err)
-		os.Exit(1)
+		return 1
 	}
 }
 
-// run starts what is asked for, prints where it is, and returns when ctx has
-// ended and all of it has stopped, in the reverse order.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
+// run starts what is asked for, prints where it is, waits for SIGINT or
+// SIGTERM, and returns when all of it has stopped, in the reverse order.
+func run(args []string, stdout, stderr io.Writer) (err error) {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends at once
 	s, err := readSettings(args, os.Getenv, stderr)
 	if err != nil {
 		return err

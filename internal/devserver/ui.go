@@ -2,8 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net/http"
-	"time"
 
 	uiserver "github.com/temporalio/ui-server/v2/server"
 	uiconfig "github.com/temporalio/ui-server/v2/server/config"
@@ -43,15 +41,4 @@ func startUI(address string, port int) *webUI {
 func (u *webUI) Stop() error {
 	u.server.Stop()
 	return <-u.ended
-}
-
-// answers says whether a GET of url is answered with a status below 500.
-func answers(url string) bool {
-	c := http.Client{Timeout: time.Second}
-	res, err := c.Get(url)
-	if err != nil {
-		return false
-	}
-	_ = res.Body.Close()
-	return res.StatusCode < http.StatusInternalServerError
 }
