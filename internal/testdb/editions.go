@@ -37,8 +37,7 @@ type source interface {
 	title() string
 	// bytes is the size of the download; of Debian's packages the size once seen.
 	bytes() int64
-	// tool is the Debian package (and command) that must be installed for the
-	// download, or empty.
+	// tool is the command that must be installed for the download, or empty.
 	tool() string
 	// fetch puts the unpacked program into dir.
 	fetch(ctx context.Context, f *fetcher, name, dir string) error
@@ -118,7 +117,7 @@ func editions() []edition {
 				suite:    "unstable",
 				packages: []string{"mysql-server-core", "mysql-client-core"},
 				version:  "9.7.",
-				size:     72_000_000,
+				size:     67_000_000,
 			},
 			argv: func(dir string) []string {
 				return append(byOwnLoader(dir, "usr/sbin/mysqld"),
@@ -136,7 +135,7 @@ func editions() []edition {
 			name: "mariadb", flavor: "mariadb",
 			from: debianPackages{
 				packages: []string{"mariadb-server-core", "mariadb-client-core"},
-				size:     30_000_000,
+				size:     31_000_000,
 			},
 			argv: func(dir string) []string {
 				return append(byOwnLoader(dir, "usr/sbin/mariadbd"),

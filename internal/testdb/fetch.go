@@ -74,7 +74,7 @@ func (f *fetcher) program(ctx context.Context, name string, from source) error {
 	return f.cache.build(ctx, f.cache.programDir(name), func(tmp string) error {
 		if tool := from.tool(); tool != "" {
 			if _, err := exec.LookPath(tool); err != nil {
-				return fmt.Errorf("%s is not installed: run `scripts/install-fetch-tools` or `apt-get install %s`", tool, tool)
+				return fmt.Errorf("the command %s is not installed: run scripts/install-fetch-tools", tool)
 			}
 		}
 		return from.fetch(ctx, f, name, tmp)

@@ -47,7 +47,10 @@ type instance struct {
 	port     int // 0 before the first launch
 	password string
 	options  []string
-	idle     int // seconds without a user until the supervisor ends the server
+	idle     int  // seconds without a user until the supervisor ends the server
+	down     int  // the same once the file "down" is there
+	silent   bool // no binlog: a template is made
+	serverID int  // 0 before the first launch
 
 	users *os.File // our shared lock
 }
@@ -73,10 +76,13 @@ func (i *instance) alive() (bool, error) {
 
 // launch starts the server and waits until it answers. A port that somebody
 // took in the meantime is replaced on the first start.
-func (i *instance) launch(ctx context.Context, extra ...string) error {
+func (i *instance) launch(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	fixed := i.port != 0
+	if i.serverID == 0 {
+		i.serverID = 1 + rand.IntN(1<<31-1)
+	}
 	for attempt := 1; ; attempt++ {
 		if !fixed {
 			port, err := freePort()
@@ -85,19 +91,19 @@ func (i *instance) launch(ctx context.Context, extra ...string) error {
 			}
 			i.port = port
 		}
-		err := i.launchOnce(ctx, extra)
+		err := i.launchOnce(ctx)
 		if err == nil {
 			return nil
 		}
-		i.kill(context.WithoutCancel(ctx))
+		_ = i.kill(context.WithoutCancel(ctx)) // it may have ended by itself
 		if fixed || attempt == 3 || !strings.Contains(err.Error(), "ddress already in use") {
 			return fmt.Errorf("start %s: %w", i.edition.name, err)
 		}
 	}
 }
 
-func (i *instance) launchOnce(ctx context.Context, extra []string) error {
-	if err := i.spawn(append(i.arguments(), extra...)); err != nil {
+func (i *instance) launchOnce(ctx context.Context) error {
+	if err := i.spawn(); err != nil {
 		return err
 	}
 	tick := time.NewTicker(poll)
@@ -126,7 +132,7 @@ func (i *instance) launchOnce(ctx context.Context, extra []string) error {
 }
 
 // spawn runs the supervisor with the server, detached from terminal and pipes.
-func (i *instance) spawn(options []string) error {
+func (i *instance) spawn() error {
 	for _, stale := range []string{"pid", "down", "ready", "data/server.sock.lock", "data/server.pid"} {
 		if err := os.RemoveAll(filepath.Join(i.run, stale)); err != nil {
 			return fmt.Errorf("remove stale file: %w", err)
@@ -140,8 +146,8 @@ func (i *instance) spawn(options []string) error {
 	// setsid --fork makes it nobody's child: it outlives this process.
 	cmd := exec.Command("setsid", append([]string{
 		"--fork", "sh", "-c", superviseScript, "supervise",
-		i.run, strconv.Itoa(i.idle), strconv.Itoa(sharedDown),
-	}, i.program.command(options...)...)...)
+		i.run, strconv.Itoa(i.idle), strconv.Itoa(i.down),
+	}, i.program.command(i.arguments()...)...)...)
 	cmd.Env = i.program.env
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Run(); err != nil {
@@ -165,42 +171,56 @@ func (i *instance) arguments() []string {
 		// commit survives kill -9 without a wait for the disk.
 		"--innodb-flush-log-at-trx-commit=2",
 		"--sync-binlog=0",
-		"--max-connections=300",
+		"--max-connections=200",
+		// Small caches: the performance schema takes up to 400 MB by the defaults.
+		"--table-open-cache=400",
+		"--table-definition-cache=400",
 		"--max-allowed-packet=128M",
 	}
 	if i.edition.certificates {
-		for option, file := range map[string]string{"ca": "ca.pem", "cert": "server-cert.pem", "key": "server-key.pem"} {
-			args = append(args, "--ssl-"+option+"="+filepath.Join(data, file))
-		}
+		args = append(args,
+			"--ssl-ca="+filepath.Join(data, "ca.pem"),
+			"--ssl-cert="+filepath.Join(data, "server-cert.pem"),
+			"--ssl-key="+filepath.Join(data, "server-key.pem"))
+	}
+	if !i.silent {
+		args = append(args, "--log-bin=bin", "--binlog-format=ROW")
+		args = append(args, i.edition.options...)
+	}
+	if i.serverID != 0 {
+		args = append(args, "--server-id="+strconv.Itoa(i.serverID))
 	}
 	return append(args, i.options...)
 }
 
-// binlogOptions are left out while a template is made.
-func binlogOptions(e edition) []string {
-	return append([]string{
-		"--server-id=" + strconv.Itoa(1+rand.IntN(1<<31-1)),
-		"--log-bin=bin",
-		"--binlog-format=ROW",
-	}, e.options...)
-}
-
-// ping returns the version of the answering server.
+// ping returns the version of the answering server, which must be this one and
+// not another that got the port first.
 func (i *instance) ping(ctx context.Context) (string, error) {
-	return ping(ctx, i.server())
+	version, dir, err := ping(ctx, i.server())
+	if err != nil {
+		return "", err
+	}
+	ours, err := os.Stat(filepath.Join(i.run, "data"))
+	if err != nil {
+		return "", fmt.Errorf("find the data directory: %w", err)
+	}
+	if theirs, err := os.Stat(dir); err != nil || !os.SameFile(ours, theirs) {
+		return "", fmt.Errorf("another server answers on port %d", i.port)
+	}
+	return version, nil
 }
 
-func ping(ctx context.Context, s *Server) (string, error) {
+// ping asks a server for its version and its data directory.
+func ping(ctx context.Context, s *Server) (version, dir string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	db, err := s.pool("")
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	defer db.Close()
-	var version string
-	err = db.QueryRowContext(ctx, "SELECT VERSION()").Scan(&version)
-	return version, err
+	err = db.QueryRowContext(ctx, "SELECT VERSION(), @@datadir").Scan(&version, &dir)
+	return version, dir, err
 }
 
 // server describes the instance to its users.

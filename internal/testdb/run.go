@@ -44,7 +44,7 @@ func (r *runs) prepare(ctx context.Context, e edition, dir string, options []str
 	}
 	return &instance{
 		edition: e, program: e.program(r.cache), run: dir, password: string(password),
-		options: append(binlogOptions(e), options...), idle: ownIdle,
+		options: options, idle: ownIdle, down: sharedDown,
 	}, template, nil
 }
 
@@ -61,8 +61,9 @@ func (r *runs) shared(ctx context.Context, e edition) (*instance, error) {
 		return nil, err
 	}
 	i.idle = sharedIdle
-	// Another state of this code has its own servers.
-	sum := sha256.Sum256([]byte(strings.Join(append([]string{template, superviseScript}, e.options...), "\x00")))
+	// Servers of another state of this code are not for us: the name holds a sum
+	// of all that makes this one, but for its random server id.
+	sum := sha256.Sum256([]byte(strings.Join(append(i.arguments(), template, superviseScript), "\x00")))
 	i.run = r.cache.path("run", e.name+"-"+hex.EncodeToString(sum[:4]))
 	if err := r.enter(ctx, i); err != nil {
 		return nil, err

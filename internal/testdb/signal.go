@@ -30,8 +30,12 @@ func (i *instance) pidIn(file string) int {
 
 // signal sends sig to the server process.
 func (i *instance) signal(sig syscall.Signal) error {
+	alive, err := i.alive()
+	if err != nil {
+		return err
+	}
 	pid := i.pidIn("pid")
-	if pid == 0 {
+	if !alive || pid == 0 { // without a supervisor the number may be anybody's
 		return fmt.Errorf("signal %s: it does not run", i.edition.name)
 	}
 	if err := syscall.Kill(pid, sig); err != nil {

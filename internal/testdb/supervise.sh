@@ -34,7 +34,6 @@ end() {
 		waited=$((waited + 1))
 	done
 	kill -KILL $server 2>/dev/null
-	rm -f pid
 	exit 0
 }
 
@@ -52,4 +51,4 @@ while kill -0 $server 2>/dev/null; do
 	fi
 	nap
 done
-rm -f ready pid
+rm -f ready

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -54,12 +55,15 @@ func makeTemplate(ctx context.Context, e edition, p program, dir string) error {
 	if err := os.WriteFile(statements, []byte(strings.Join(e.admin(password), ";\n")+";\n"), 0o600); err != nil {
 		return fmt.Errorf("write statements: %w", err)
 	}
-	i := &instance{edition: e, program: p, run: dir, password: password, idle: ownIdle}
+	i := &instance{
+		edition: e, program: p, run: dir, password: password,
+		silent: true, options: append(slices.Clone(e.silent), "--init-file="+statements), idle: ownIdle,
+	}
 	if err := i.open(ctx); err != nil {
 		return err
 	}
 	defer i.close()
-	if err := i.launch(ctx, append(e.silent, "--init-file="+statements)...); err != nil {
+	if err := i.launch(ctx); err != nil {
 		return err
 	}
 	if err := i.stop(ctx); err != nil {

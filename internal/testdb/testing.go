@@ -172,7 +172,7 @@ func serverByDSN(ctx context.Context, e edition, dsn string) (*Server, error) {
 		Name: e.name, Flavor: e.flavor, Host: host, Port: number,
 		User: config.User, Password: config.Passwd,
 	}
-	version, err := ping(ctx, s)
+	version, _, err := ping(ctx, s)
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
