@@ -4,6 +4,7 @@ CREATE USER 'shardlift'@'%' IDENTIFIED BY 'shardlift';
 GRANT SELECT, SHOW VIEW, TRIGGER ON shop.* TO 'shardlift'@'%';
 GRANT REPLICATION SLAVE, REPLICATION CLIENT, XA_RECOVER_ADMIN ON *.* TO 'shardlift'@'%';
 
+SET NAMES utf8mb4;
 USE shop;
 
 CREATE TABLE countries (
