@@ -41,9 +41,20 @@ type SealedSide struct {
 	DataNodes      int    `json:"data_nodes,omitempty"`
 	// Endpoint is the whole Endpoint for the workers.
 	Endpoint secret.Sealed `json:"endpoint"`
+	// Credentials replace the endpoint's user and password when they were changed later.
+	Credentials secret.Sealed `json:"credentials,omitzero"`
 	// Shown is host, port and user for web's pages.
 	Shown secret.Sealed `json:"shown"`
 }
+
+// Credentials are what set-credentials changes.
+type Credentials struct {
+	User     string `json:"user"`
+	Password string `json:"password"`
+}
+
+// Format hides both under every verb.
+func (c Credentials) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("[credentials]")) }
 
 // Shown is what authenticated pages and answers may show of an endpoint.
 type Shown struct {
@@ -86,13 +97,40 @@ func SealEndpoint(taskID string, side Side, e Endpoint, workers, web secret.Publ
 	}, nil
 }
 
-// OpenEndpoint opens one side; workers only.
+// OpenEndpoint opens one side, with later credentials; workers only.
 func OpenEndpoint(taskID string, side Side, s SealedSide, ring *secret.KeyRing) (Endpoint, error) {
 	var e Endpoint
 	if err := ring.OpenJSON(EndpointUse(taskID, side), s.Endpoint, &e); err != nil {
 		return Endpoint{}, fmt.Errorf("open %s endpoint: %w", side, err)
 	}
+	if s.Credentials.IsZero() {
+		return e, nil
+	}
+	var c Credentials
+	if err := ring.OpenJSON(CredentialsUse(taskID, side), s.Credentials, &c); err != nil {
+		return Endpoint{}, fmt.Errorf("open %s credentials: %w", side, err)
+	}
+	e.User, e.Password = c.User, c.Password
 	return e, nil
+}
+
+// WithCredentials returns the side with another user and password; host, port
+// and TLS stay sealed as they are.
+func (s SealedSide) WithCredentials(taskID string, side Side, c Credentials, shown Shown, workers, web secret.PublicKey) (SealedSide, error) {
+	var err error
+	if s.Credentials, err = workers.SealJSON(CredentialsUse(taskID, side), c); err != nil {
+		return SealedSide{}, fmt.Errorf("seal %s: %w", side, err)
+	}
+	shown.User = c.User
+	if s.Shown, err = web.SealJSON(ShownUse(taskID, side), shown); err != nil {
+		return SealedSide{}, fmt.Errorf("seal %s: %w", side, err)
+	}
+	return s, nil
+}
+
+// CredentialsUse is the use that later credentials are sealed for.
+func CredentialsUse(taskID string, side Side) secret.Use {
+	return secret.Use{Task: taskID, Field: string(side) + "/credentials"}
 }
 
 // EndpointUse is the use an endpoint is sealed for.

@@ -96,4 +96,13 @@ func TestFile_SealHidesHostUserAndPassword(t *testing.T) {
 	var shown Shown
 	require.NoError(t, web.OpenJSON(ShownUse("t1", SourceSide), spec.Source.Shown, &shown))
 	require.Equal(t, Shown{"canary-host", 3306, "canary-user"}, shown)
+
+	side, err := spec.Source.WithCredentials("t1", SourceSide, Credentials{"canary-new", "canary-secret"}, shown, ring.Public(), web.Public())
+	require.NoError(t, err)
+	data, err = json.Marshal(side)
+	require.NoError(t, err)
+	require.NotContains(t, string(data)+fmt.Sprintf("%+v", Credentials{"canary-new", "canary-secret"}), "canary")
+	e, err = OpenEndpoint("t1", SourceSide, side, ring)
+	require.NoError(t, err)
+	require.Equal(t, []string{"canary-host", "canary-new", "canary-secret"}, []string{e.Host, e.User, e.Password})
 }

@@ -1,0 +1,85 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"shardlift/internal/contract"
+	"shardlift/internal/fault"
+	"shardlift/internal/lifecycle"
+)
+
+// deleteWait is how long a request waits for a deletion; Temporal needs about
+// half a minute to remove a workflow that has just ended (temporal.md 0.12).
+const deleteWait = 5 * time.Second
+
+// Delete removes an ended task: metadata, history, children, inspections, name
+// and credentials. It goes on when the answer is "running".
+func (s *Service) Delete(ctx context.Context, taskID, actor string) (Operation, error) {
+	d, err := s.Task(ctx, taskID)
+	if err != nil {
+		return Operation{}, err
+	}
+	status, group := d.Memory.Status, d.Memory.WorkerGroup
+	if d.View != nil {
+		status, group = d.View.Status, d.View.Spec.WorkerGroup
+	}
+	if reason := lifecycle.Delete.Reason(status); reason != "" {
+		return Operation{}, &Refused{contract.Refusal{
+			Code: fault.RefusedInState.Code, Object: "task " + taskID, Message: "delete: " + reason, Remedy: fault.RefusedInState.Remedy,
+			Status: status, AvailableActions: lifecycle.Available(status),
+		}}
+	}
+	run, err := s.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID: contract.DeleteID(taskID), TaskQueue: contract.QueueControl,
+		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		StaticSummary:            "delete task " + d.Name,
+	}, contract.DeleteTask, contract.DeleteIn{TaskID: taskID, Name: d.Name, Actor: actor, WorkerGroup: group})
+	if err != nil {
+		return Operation{}, fault.TemporalUnavailable.Wrap(err, "task "+taskID)
+	}
+	out := Operation{ID: taskID + "~delete", State: "running"}
+	ctx, cancel := context.WithTimeout(ctx, deleteWait)
+	defer cancel()
+	if err := run.Get(ctx, nil); err == nil {
+		out.State = "done"
+	} else if ctx.Err() == nil {
+		return out, deletionError(err)
+	}
+	return out, nil
+}
+
+// deletion says how far a deletion is.
+func (s *Service) deletion(ctx context.Context, id, taskID string) (Operation, error) {
+	described, err := s.Temporal.DescribeWorkflowExecution(ctx, contract.DeleteID(taskID), "")
+	var missing *serviceerror.NotFound
+	if errors.As(err, &missing) {
+		return Operation{}, fault.UnknownOperation.New("operation "+id, "")
+	}
+	if err != nil {
+		return Operation{}, fault.TemporalUnavailable.Wrap(err, "operation "+id)
+	}
+	switch described.GetWorkflowExecutionInfo().GetStatus() {
+	case enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING:
+		return Operation{ID: id, State: "running"}, nil
+	case enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED:
+		return Operation{ID: id, State: "done"}, nil
+	default:
+		err := s.Temporal.GetWorkflow(ctx, contract.DeleteID(taskID), "").Get(ctx, nil)
+		return Operation{ID: id, State: "failed", Err: deletionError(err)}, nil
+	}
+}
+
+func deletionError(err error) error {
+	var failed *temporal.ApplicationError
+	if errors.As(err, &failed) {
+		return fault.StepFailed.New("deletion", "%s", failed.Message())
+	}
+	return fault.TemporalUnavailable.Wrap(err, "deletion")
+}
