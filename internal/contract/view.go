@@ -56,6 +56,8 @@ type View struct {
 type ServerFacts struct {
 	Kind    string `json:"kind,omitempty"` // mysql, mariadb, ddm, …
 	Version string `json:"version,omitempty"`
+	// Side is "source" or "destination".
+	Side string `json:"side,omitempty"`
 }
 
 // ErrorInfo is the last error of a task, ready to show.

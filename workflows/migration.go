@@ -1,0 +1,238 @@
+package workflows
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"shardlift/internal/contract"
+	"shardlift/internal/lifecycle"
+)
+
+// system is the actor of what the task does by itself.
+const system = "shardlift"
+
+// migration is one run of a MigrationWorkflow.
+type migration struct {
+	state
+	in    contract.MigrationInput
+	place place
+
+	// interrupt cancels the phase that runs; nil while none does.
+	interrupt workflow.CancelFunc
+	// generation is raised by every command, so that waiting ends.
+	generation int
+	told       told
+}
+
+// MigrationWorkflow is one task, from its creation to its end.
+func MigrationWorkflow(ctx workflow.Context, in contract.MigrationInput) error {
+	m := newMigration(ctx, in)
+	if err := m.register(ctx); err != nil {
+		return err
+	}
+	// What a cancellation means is decided by requestedFromOutside; nothing else sees it.
+	free, _ := workflow.NewDisconnectedContext(ctx)
+	_ = workflow.GetVersion(free, changeRelease, workflow.DefaultVersion, release)
+	workflow.GoNamed(free, "cancellation", func(free workflow.Context) { m.cancelledFromOutside(ctx, free) })
+	workflow.GoNamed(free, "comparisons", m.hearComparisons)
+	workflow.GoNamed(free, "continue-as-new", func(free workflow.Context) {
+		_ = workflow.Await(free, func() bool { return suggested(free) })
+		m.wake()
+		m.stopPhaseWork()
+	})
+	return m.run(free)
+}
+
+func newMigration(ctx workflow.Context, in contract.MigrationInput) *migration {
+	m := &migration{in: in}
+	if in.Carry == nil {
+		m.state = newState(in, workflow.Now(ctx))
+		m.record(ctx, in.Actor, "created")
+	} else if err := json.Unmarshal(in.Carry, &m.state); err != nil {
+		// The task stays open and goes on once a fixed worker runs; an error would close it for good.
+		panic(fmt.Errorf("decode state of %s: %w", in.TaskID, err))
+	}
+	m.place = newPlace(in.TaskID, m.Spec.WorkerGroup, in.HeartbeatTimeout)
+	return m
+}
+
+func suggested(ctx workflow.Context) bool {
+	return workflow.GetInfo(ctx).GetContinueAsNewSuggested()
+}
+
+// run is the loop: one step at a time until the task has ended.
+func (m *migration) run(ctx workflow.Context) error {
+	m.settle(ctx)
+	for m.Phase != lifecycle.PhaseDone {
+		if suggested(ctx) && !m.forced() {
+			return m.continueAsNew(ctx)
+		}
+		m.step(ctx)
+		m.settle(ctx)
+	}
+	return workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) })
+}
+
+func (m *migration) step(ctx workflow.Context) {
+	switch {
+	case m.forced():
+		m.endByForce(ctx)
+	case m.idle():
+		m.rest(ctx)
+	default:
+		m.work(ctx)
+	}
+}
+
+// idle says whether nothing happens before a command or the scheduled start.
+func (m *migration) idle() bool {
+	return m.Mode == paused || m.Mode == failed || m.Phase == lifecycle.PhaseConfiguration && !m.Precheck.Wanted
+}
+
+// rest waits for a command, the scheduled start, or the time to continue as new.
+func (m *migration) rest(ctx workflow.Context) {
+	seen := m.generation
+	woken := func() bool { return m.generation != seen || suggested(ctx) }
+	if m.Phase != lifecycle.PhaseConfiguration || m.StartAt == nil {
+		_ = workflow.Await(ctx, woken)
+		return
+	}
+	options := workflow.AwaitOptions{
+		Timeout:      m.StartAt.Sub(workflow.Now(ctx)),
+		TimerOptions: workflow.TimerOptions{Summary: "start at " + m.StartAt.UTC().Format(time.RFC3339)},
+	}
+	ok, err := workflow.AwaitWithOptions(ctx, options, woken)
+	if err == nil && !ok {
+		m.record(ctx, system, "scheduled start")
+		m.begin(ctx)
+		m.PrecheckFirst = true
+	}
+}
+
+// begin leaves the configuration.
+func (m *migration) begin(ctx workflow.Context) {
+	now := workflow.Now(ctx)
+	m.StartedAt = &now
+	m.Phase, m.Mode = lifecycle.PhaseStart, running
+}
+
+// work runs the phase until it has ended, failed, or a command interrupts it.
+// It returns with no activity left behind, except when the stop is forced.
+func (m *migration) work(ctx workflow.Context) {
+	phaseCtx, cancel := workflow.WithCancel(ctx)
+	defer cancel()
+	m.interrupt = cancel
+	var done bool
+	var err error
+	workflow.GoNamed(phaseCtx, string(m.Phase), func(ctx workflow.Context) {
+		err = m.phase(ctx)
+		done = true
+	})
+	_ = workflow.Await(ctx, func() bool { return done || m.forced() })
+	if !done {
+		options := workflow.AwaitOptions{Timeout: forceGrace, TimerOptions: workflow.TimerOptions{Summary: "wait for activities to end"}}
+		_, _ = workflow.AwaitWithOptions(ctx, options, func() bool { return done })
+	}
+	m.interrupt = nil
+	if done && err != nil && phaseCtx.Err() == nil {
+		m.fail(ctx, err)
+	}
+	if m.Mode == pausing {
+		m.Mode = paused
+		m.record(ctx, system, "paused")
+	}
+}
+
+func (m *migration) phase(ctx workflow.Context) error {
+	switch m.Phase {
+	case lifecycle.PhaseConfiguration:
+		return m.precheckOnCommand(ctx)
+	case lifecycle.PhaseStart:
+		return m.startPhase(ctx)
+	case lifecycle.PhaseFull:
+		return m.copyPhase(ctx)
+	case lifecycle.PhaseIncremental:
+		return m.applyPhase(ctx)
+	case lifecycle.PhaseStop:
+		return m.stopPhase(ctx)
+	default:
+		return nil
+	}
+}
+
+// fail makes the phase wait for somebody.
+func (m *migration) fail(ctx workflow.Context, err error) {
+	info := errorInfo(ctx, err)
+	m.LastError = &info
+	m.FenceConfirmed = false
+	m.Mode = failed
+	m.record(ctx, system, "failed: "+info.Code+" "+info.Message)
+	workflow.GetLogger(ctx).Warn("task stopped", "phase", m.Phase, "code", info.Code)
+}
+
+// stopPhaseWork cancels what the phase runs; the loop goes on when it has returned.
+func (m *migration) stopPhaseWork() {
+	if m.interrupt != nil {
+		m.interrupt()
+	}
+}
+
+func (m *migration) wake() { m.generation++ }
+
+func (m *migration) forced() bool {
+	return m.Stop != nil && m.Stop.Force && m.Phase != lifecycle.PhaseDone
+}
+
+// cancelledFromOutside turns "Request Cancellation" in the Web UI into a stop,
+// incomplete where the task is not that far.
+func (m *migration) cancelledFromOutside(ctx, free workflow.Context) {
+	ctx.Done().Receive(free, nil)
+	if m.Phase == lifecycle.PhaseDone || m.Stop != nil {
+		return
+	}
+	m.stop(free, "temporal", contract.StopRequest{Incomplete: m.Phase == lifecycle.PhaseFull && !m.CopyDone})
+}
+
+// continueAsNew starts the next run once nothing of this one is in flight.
+// Phase work has returned already; comparisons go on.
+func (m *migration) continueAsNew(ctx workflow.Context) error {
+	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
+		return err
+	}
+	m.drainSignals(ctx)
+	carry, err := m.carry()
+	if err != nil {
+		return err
+	}
+	next := contract.MigrationInput{TaskID: m.in.TaskID, Actor: m.in.Actor, HeartbeatTimeout: m.in.HeartbeatTimeout, Carry: carry}
+	return workflow.NewContinueAsNewError(ctx, contract.MigrationWorkflow, next)
+}
+
+// record adds a line to the task's history.
+func (m *migration) record(ctx workflow.Context, actor, text string) {
+	const longest = 300
+	if len(text) > longest {
+		text = text[:longest]
+	}
+	m.Events = last(append(m.Events, contract.Event{At: workflow.Now(ctx), Actor: actor, Text: text}), keptEvents)
+}
+
+// ref names the task's present revision to an activity.
+func (m *migration) ref() contract.TaskRef {
+	return contract.TaskRef{TaskID: m.in.TaskID, Revision: m.Revision}
+}
+
+// owner numbers the next box of the apply. The operator's word on fences is
+// good for one box.
+func (m *migration) owner() contract.Owner {
+	m.Box++
+	o := contract.Owner{Box: m.Box, FenceConfirmed: m.FenceConfirmed}
+	if m.Plan != nil {
+		o.Epoch = m.Plan.Epoch
+	}
+	m.FenceConfirmed = false
+	return o
+}

@@ -1,0 +1,99 @@
+package workflows
+
+import (
+	"fmt"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"shardlift/internal/contract"
+	"shardlift/internal/lifecycle"
+	"shardlift/internal/position"
+	"shardlift/internal/task"
+)
+
+// copyPhase runs the full copy, then takes the end-of-copy position: after the
+// last read (rule 2), since safe mode lasts until it has passed.
+func (m *migration) copyPhase(ctx workflow.Context) error {
+	if !m.CopyDone {
+		if err := m.beside(ctx, m.Plan.Start, m.copyTables); err != nil {
+			return err
+		}
+		m.CopyDone = true
+		m.record(ctx, system, "full copy complete")
+		m.settle(ctx)
+	}
+	if m.Spec.Type == task.Full {
+		if m.Stop == nil {
+			m.Stop = &stopState{From: lifecycle.PhaseFull}
+		}
+		m.advance(lifecycle.PhaseFull, lifecycle.PhaseStop)
+		return nil
+	}
+	head, err := call(ctx, m.place, contract.ReadHead, "read the end-of-copy position", m.ref())
+	if err != nil {
+		return err
+	}
+	m.CopyEnd = &head.Position
+	m.advance(lifecycle.PhaseFull, lifecycle.PhaseIncremental)
+	return nil
+}
+
+func (m *migration) copyTables(ctx workflow.Context) error {
+	lanes, each := connections(m.Spec.Source.MaxConnections, m.Spec.Destination.MaxConnections)
+	m.Box += copyBoxes
+	in := CopyInput{
+		TaskRef: m.ref(), Epoch: m.Plan.Epoch, Box: m.Box, FenceConfirmed: m.FenceConfirmed,
+		WorkerGroup: m.place.Group, HeartbeatTimeout: m.place.Heartbeat, Lanes: lanes, Connections: each,
+	}
+	m.FenceConfirmed = false
+	ctx = copyChild(ctx, m.place, fmt.Sprintf("copy %d tables in %d chunks", m.Plan.Tables, m.Plan.Chunks))
+	return workflow.ExecuteChildWorkflow(ctx, contract.CopyWorkflow, in).Get(ctx, nil)
+}
+
+// beside runs work with WatchSource next to it. When one of them fails, the
+// other is cancelled; it returns when both have returned.
+func (m *migration) beside(parent workflow.Context, start position.Position, work func(workflow.Context) error) error {
+	ctx, cancel := workflow.WithCancel(parent)
+	defer cancel()
+	var workErr, watchErr error
+	var worked, watched bool
+	workflow.GoNamed(ctx, "work", func(ctx workflow.Context) {
+		workErr = work(ctx)
+		worked = true
+		cancel()
+	})
+	workflow.GoNamed(ctx, "watch", func(ctx workflow.Context) {
+		if watchErr = m.watch(ctx, start); watchErr != nil {
+			cancel()
+		}
+		watched = true
+	})
+	free, _ := workflow.NewDisconnectedContext(parent)
+	if err := workflow.Await(free, func() bool { return worked && watched }); err != nil {
+		return err
+	}
+	if workErr != nil && watchErr != nil && temporal.IsCanceledError(workErr) {
+		return watchErr
+	}
+	return workErr
+}
+
+// watch keeps WatchSource running until it is cancelled or says that the
+// source's history no longer allows to go on.
+func (m *migration) watch(ctx workflow.Context, start position.Position) error {
+	for ctx.Err() == nil {
+		_, err := call(ctx, m.place, contract.WatchSource, "watch binlog retention, statements and load of the source",
+			contract.WatchIn{TaskRef: m.ref(), Start: start})
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := workflow.NewTimerWithOptions(ctx, watchRestart, workflow.TimerOptions{Summary: "watch again"}).Get(ctx, nil); err != nil {
+			return nil
+		}
+	}
+	return nil
+}

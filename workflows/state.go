@@ -1,0 +1,168 @@
+package workflows
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"shardlift/internal/contract"
+	"shardlift/internal/lifecycle"
+	"shardlift/internal/position"
+	"shardlift/internal/task"
+)
+
+// Bounds of what a task remembers.
+const (
+	keptEvents      = 50
+	keptSyncPoints  = 20
+	keptWarnings    = 20
+	keptComparisons = 50
+	// copyBoxes is how many boxes one run of CopyWorkflow may count before it
+	// would meet the next run's.
+	copyBoxes = 1 << 20
+)
+
+// mode says whether the phase is at work.
+type mode string
+
+const (
+	running mode = "running"
+	pausing mode = "pausing" // told to pause, activities have not all returned
+	paused  mode = "paused"
+	failed  mode = "failed"
+)
+
+// state is everything a task remembers, carried through continue-as-new.
+// Fields are added, never renamed.
+type state struct {
+	Spec      task.Spec       `json:"spec"`
+	Revision  int             `json:"revision"`
+	Phase     lifecycle.Phase `json:"phase"`
+	Mode      mode            `json:"mode"`
+	Since     time.Time       `json:"since"` // of the status
+	CreatedAt time.Time       `json:"created_at"`
+	// StartAt is set while a start is scheduled, and stays for display after it.
+	StartAt   *time.Time `json:"start_at,omitempty"`
+	StartedAt *time.Time `json:"started_at,omitempty"`
+	EndedAt   *time.Time `json:"ended_at,omitempty"`
+
+	Precheck precheckState `json:"precheck"`
+	// PrecheckFirst: the start was scheduled or failed in its pre-check, which is run (again) before the plan.
+	PrecheckFirst bool                 `json:"precheck_first,omitempty"`
+	Source        contract.ServerFacts `json:"source"`
+	Destination   contract.ServerFacts `json:"destination"`
+
+	// Plan is nil until PlanCopy has returned and after a reset.
+	Plan *contract.PlanCopyOut `json:"plan,omitempty"`
+	// DeleteFirst: the task was reset, the destination holds rows of the former copy.
+	DeleteFirst bool  `json:"delete_first,omitempty"`
+	Box         int64 `json:"box"`
+	// FenceConfirmed is the operator's word for the next attempt only.
+	FenceConfirmed bool               `json:"fence_confirmed,omitempty"`
+	CopyDone       bool               `json:"copy_done,omitempty"`
+	CopyEnd        *position.Position `json:"copy_end,omitempty"`
+	Applied        *position.Position `json:"applied,omitempty"`
+	Divergences    int64              `json:"divergences,omitempty"`
+	PassDDL        *position.Position `json:"pass_ddl,omitempty"`
+
+	// Reset is a reset that has not been carried out yet.
+	Reset *contract.ResetIn `json:"reset,omitempty"`
+	// Stop is set from the stop command on; StopPosition is read once.
+	Stop         *stopState                  `json:"stop,omitempty"`
+	StopPosition *position.Position          `json:"stop_position,omitempty"`
+	StopHead     *contract.HeadOut           `json:"stop_head,omitempty"`
+	Sequences    contract.SequenceSummary    `json:"sequences"`
+	Report       *contract.Report            `json:"report,omitempty"`
+	LastError    *contract.ErrorInfo         `json:"last_error,omitempty"`
+	Warnings     []string                    `json:"warnings,omitempty"`
+	Events       []contract.Event            `json:"events,omitempty"`
+	SyncPoints   []contract.SyncPoint        `json:"sync_points,omitempty"`
+	SyncPointNo  int                         `json:"sync_point_no,omitempty"`
+	Comparing    string                      `json:"comparing,omitempty"` // id of the one that runs
+	ComparisonNo int                         `json:"comparison_no,omitempty"`
+	Comparisons  []string                    `json:"comparisons,omitempty"`
+	Comparison   *contract.ComparisonSummary `json:"comparison,omitempty"`
+}
+
+// stopState is how a task ends.
+type stopState struct {
+	// From is the phase that was stopped: only the incremental one drains.
+	From       lifecycle.Phase `json:"from"`
+	Incomplete bool            `json:"incomplete,omitempty"`
+	Force      bool            `json:"force,omitempty"`
+	Drained    bool            `json:"drained,omitempty"`
+}
+
+// precheckState is the pre-check of one revision.
+type precheckState struct {
+	// Wanted is a run that was asked for; Only limits it to some items.
+	Wanted   bool                          `json:"wanted,omitempty"`
+	Only     []string                      `json:"only,omitempty"`
+	Revision int                           `json:"revision,omitempty"`
+	At       time.Time                     `json:"at"` // of the oldest result
+	Items    []contract.PrecheckItemResult `json:"items,omitempty"`
+}
+
+func newState(in contract.MigrationInput, now time.Time) state {
+	return state{
+		Spec: in.Spec, Revision: 1, Phase: lifecycle.PhaseConfiguration, Mode: running, Since: now, CreatedAt: now,
+		Sequences: contract.SequenceSummary{State: sequencesPending},
+	}
+}
+
+// carry encodes the state for the next run.
+func (s *state) carry() (json.RawMessage, error) {
+	data, err := json.Marshal(s)
+	if err != nil {
+		return nil, fmt.Errorf("encode state: %w", err)
+	}
+	return data, nil
+}
+
+// status follows from phase and mode; it is stored nowhere else.
+func (s *state) status() lifecycle.Status {
+	switch {
+	case s.Mode == paused:
+		return lifecycle.Paused
+	case s.Mode == failed:
+		return s.Phase.FailedStatus()
+	case s.Phase == lifecycle.PhaseConfiguration && s.StartAt != nil:
+		return lifecycle.WaitingForStart
+	case s.Phase == lifecycle.PhaseFull && s.CopyDone:
+		return lifecycle.FullComplete
+	default:
+		return s.Phase.Running()
+	}
+}
+
+// advance ends a phase, unless a command has moved the task elsewhere meanwhile.
+func (s *state) advance(from, to lifecycle.Phase) {
+	if s.Phase == from {
+		s.Phase = to
+	}
+}
+
+// drains says whether the stop applies everything up to a stop position first.
+func (s *state) drains() bool {
+	return s.Stop != nil && s.Stop.From == lifecycle.PhaseIncremental && !s.Stop.Incomplete && !s.Stop.Force
+}
+
+// complete says whether a stopped task has moved everything it had to.
+func (s *state) complete() bool {
+	if s.Spec.Type == task.Full {
+		return s.CopyDone
+	}
+	return s.Stop != nil && s.Stop.Drained
+}
+
+func (s *state) warn(text string) {
+	s.Warnings = last(append(s.Warnings, text), keptWarnings)
+}
+
+// last returns the last n elements in a slice of their own.
+func last[T any](list []T, n int) []T {
+	if len(list) <= n {
+		return list
+	}
+	return append([]T(nil), list[len(list)-n:]...)
+}
