@@ -2,8 +2,9 @@
 // and the demo: it downloads them, starts them and ends them.
 //
 // It owns the cache directory (SHARDLIFT_CACHE, by default
-// ${XDG_CACHE_HOME:-~/.cache}/shardlift) with the programs, one initialised
-// data directory for each edition, and the run directories of the servers.
+// ${XDG_CACHE_HOME:-~/.cache}/shardlift): "downloads", "programs" with one
+// initialised data directory for each edition, and "run" with the directories
+// of running servers.
 // Callers own what they create inside a server; Schema, DB and Account remove
 // theirs at the end of the test.
 //

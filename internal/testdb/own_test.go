@@ -12,34 +12,52 @@ import (
 
 // TestOwn_KeepsDataOverKillAndStop covers each way to take a server away.
 func TestOwn_KeepsDataOverKillAndStop(t *testing.T) {
-	s := Own(t, "mysql97", "--binlog-expire-logs-seconds=77")
-	schema := s.Schema(t)
-	db := s.DB(t, schema)
-	var seconds int
-	require.NoError(t, db.QueryRow("SELECT @@binlog_expire_logs_seconds").Scan(&seconds))
-	require.Equal(t, 77, seconds)
+	for _, name := range Versions() {
+		t.Run(name, func(t *testing.T) {
+			s := Own(t, name, "--max-connections=77")
+			schema := s.Schema(t)
+			db := s.DB(t, schema)
+			var connections int
+			require.NoError(t, db.QueryRow("SELECT @@max_connections").Scan(&connections))
+			require.Equal(t, 77, connections)
 
-	_, err := db.Exec("CREATE TABLE a (id INT PRIMARY KEY); INSERT INTO a VALUES (1)")
-	require.NoError(t, err)
-	s.Kill(t)
-	require.Error(t, db.Ping())
-	s.Start(t)
-	requireCount(t, s, schema, 1)
+			_, err := db.Exec("CREATE TABLE a (id INT PRIMARY KEY) ENGINE=InnoDB; INSERT INTO a VALUES (1)")
+			require.NoError(t, err)
+			s.Kill(t)
+			require.Error(t, db.Ping())
+			s.Start(t)
+			requireCount(t, s, schema, 1)
 
-	_, err = s.DB(t, schema).Exec("INSERT INTO a VALUES (2)")
-	require.NoError(t, err)
-	s.Stop(t)
-	require.Error(t, db.Ping())
-	s.Start(t)
-	requireCount(t, s, schema, 2)
+			_, err = s.DB(t, schema).Exec("INSERT INTO a VALUES (2)")
+			require.NoError(t, err)
+			s.Stop(t)
+			require.Error(t, s.DB(t, schema).Ping())
+			s.Start(t)
+			requireCount(t, s, schema, 2)
 
-	s.Freeze(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-	defer cancel()
-	err = s.DB(t, schema).PingContext(ctx)
-	require.True(t, errors.Is(err, context.DeadlineExceeded), "%v", err)
-	s.Thaw(t)
-	requireCount(t, s, schema, 2)
+			s.Freeze(t)
+			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			defer cancel()
+			err = s.DB(t, schema).PingContext(ctx)
+			require.True(t, errors.Is(err, context.DeadlineExceeded), "%v", err)
+			s.Thaw(t)
+			requireCount(t, s, schema, 2)
+		})
+	}
+}
+
+// TestOwn_HasItsOwnIdentity: two servers of one template must differ, or
+// replication between them loses events.
+func TestOwn_HasItsOwnIdentity(t *testing.T) {
+	uuids, ids := map[string]bool{}, map[int]bool{}
+	for range 2 {
+		var uuid string
+		var id int
+		require.NoError(t, Own(t, "mysql57").DB(t, "").QueryRow("SELECT @@server_uuid, @@server_id").Scan(&uuid, &id))
+		uuids[uuid], ids[id] = true, true
+	}
+	require.Len(t, uuids, 2)
+	require.Len(t, ids, 2)
 }
 
 // TestOwn_LeavesNothing covers the end of a test that froze or killed.

@@ -25,7 +25,7 @@ func privateCache(t *testing.T) cache {
 	c, err := openCache()
 	require.NoError(t, err)
 	dir := t.TempDir()
-	for _, sub := range []string{"programs", "templates", "downloads"} {
+	for _, sub := range []string{"programs", "downloads"} {
 		require.NoError(t, os.Symlink(c.path(sub), filepath.Join(dir, sub)))
 	}
 	t.Setenv("SHARDLIFT_CACHE", dir)

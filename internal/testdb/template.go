@@ -3,7 +3,6 @@ package testdb
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"os"
@@ -13,19 +12,19 @@ import (
 	"time"
 )
 
-// recipe changes when templates of older code must not be used any more.
-const recipe = "1"
+// recipe changes when the templates of older code must not be used any more.
+const recipe = "2"
 
 // initTimeout bounds the making of a data directory on a busy machine.
 const initTimeout = 5 * time.Minute
 
 // template returns the directory with an initialised data directory ("data")
 // and the password of its administrator ("password"), made once for each
-// edition. Nothing of its making is in a binlog.
+// edition. It lies in the program's directory and goes with it. Nothing of its
+// making is in a binlog.
 func (c cache) template(ctx context.Context, e edition) (string, error) {
 	p := e.program(c)
-	sum := sha256.Sum256([]byte(strings.Join(append(p.argv, recipe), "\x00")))
-	dir := c.path("templates", e.name+"-"+hex.EncodeToString(sum[:4]))
+	dir := filepath.Join(c.programDir(e.name), "template-"+recipe)
 	err := c.build(ctx, dir, func(tmp string) error {
 		ctx, cancel := context.WithTimeout(ctx, initTimeout)
 		defer cancel()
