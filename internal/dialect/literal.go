@@ -143,9 +143,9 @@ func (f *form) appendStored(dst []byte, v row.Value) []byte {
 	case shapeYear:
 		return appendYear(dst, v)
 	case shapeFloat:
-		return strconv.AppendFloat(dst, float64(math.Float32frombits(binary.BigEndian.Uint32(v))), 'e', -1, 64)
+		return appendFloat(dst, float64(math.Float32frombits(binary.BigEndian.Uint32(v))))
 	case shapeDouble:
-		return strconv.AppendFloat(dst, math.Float64frombits(binary.BigEndian.Uint64(v)), 'e', -1, 64)
+		return appendFloat(dst, math.Float64frombits(binary.BigEndian.Uint64(v)))
 	case shapeBit:
 		return strconv.AppendUint(dst, bits(v), 10)
 	default:
@@ -214,14 +214,21 @@ func appendQuoted(dst []byte, v []byte) []byte {
 	return append(dst, '\'')
 }
 
-// appendHex writes 0x…; no byte at all is '', since 0x alone is no literal and
-// a middleware takes x” for a column (dble.md).
+// appendHex writes 0x…; no byte at all is an empty string, since 0x alone is no
+// literal and DBLE takes an empty x literal for a column.
 func appendHex(dst []byte, v []byte) []byte {
 	if len(v) == 0 {
 		return append(dst, `''`...)
 	}
 	dst = append(dst, "0x"...)
 	return hex.AppendEncode(dst, v)
+}
+
+// appendFloat writes the shortest text that reads back as the same double, with
+// an exponent: without one it would be a DECIMAL literal. A FLOAT widened to a
+// double is exact; its own shortest text would be rounded twice.
+func appendFloat(dst []byte, f float64) []byte {
+	return strconv.AppendFloat(dst, f, 'e', -1, 64)
 }
 
 // appendYear writes 0000 in quotes: a number 0000 is read as octal by some

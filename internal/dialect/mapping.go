@@ -101,6 +101,9 @@ func fits(t *table.Table, to, from *table.Column) error {
 	mismatch := func() error {
 		return fault.ColumnMismatch.New(objectOf(t, to), "source has %s, destination has %s", from.SQLType, to.SQLType)
 	}
+	if from.Type == table.TypeUnknown {
+		return fault.ColumnMismatch.New(objectOf(t, to), "type %s is not supported", from.SQLType)
+	}
 	if to.Type != from.Type && !interchangeable(to.Type, from.Type) {
 		return mismatch()
 	}
@@ -162,6 +165,11 @@ func (m *Mapping) findKeys() error {
 			m.Identity = append(m.Identity, s)
 		}
 	}
+	for _, c := range m.Identity {
+		if err := nameable(m.Source, &m.Source.Columns[c]); err != nil {
+			return err
+		}
+	}
 	if err := m.checkPrimary(m.sourceColumns(there)); err != nil {
 		return err
 	}
@@ -178,6 +186,22 @@ func (m *Mapping) findKeys() error {
 		m.addUnique(m.sourceColumns(&k))
 	}
 	return nil
+}
+
+// doubleBits is how many bits of a SET survive its comparison with a number,
+// which servers do as doubles (measured on all six).
+const doubleBits = 53
+
+// nameable refuses key columns whose values a condition cannot name exactly.
+func nameable(t *table.Table, c *table.Column) error {
+	switch {
+	case c.Type == table.TypeSet && len(c.Labels) > doubleBits:
+		return fault.ColumnMismatch.New(objectOf(t, c), "a SET of more than %d labels cannot be part of a key", doubleBits)
+	case c.Type == table.TypeJSON, c.Type == table.TypeGeometry, c.Type == table.TypeVector:
+		return fault.ColumnMismatch.New(objectOf(t, c), "type %s cannot be part of a key", c.SQLType)
+	default:
+		return nil
+	}
 }
 
 // checkPrimary makes sure that rows with different primary keys never meet on
