@@ -85,8 +85,8 @@ func pivotOf(m *Mapping, columns []int) int {
 }
 
 func (b *deletion) add(r row.Row) {
-	// A link of its own costs two factors a column, and one in the route's list.
-	if b.factors+2*len(b.columns)+1 > b.limits.MaxFactors || len(b.links)+len(b.routes) > b.limits.MaxStatementBytes {
+	// A link of its own costs two factors a column, and up to two in the route's list.
+	if b.factors+2*len(b.columns)+2 > b.limits.MaxFactors || len(b.links)+len(b.routes)+b.most(r) > b.limits.MaxStatementBytes {
 		b.flush()
 	}
 	group := r.AppendKey(b.scratch[:0], b.fixed)
@@ -122,6 +122,18 @@ func (b *deletion) add(r row.Row) {
 	b.chain++
 }
 
+// most is more than the bytes that the row's link and route can take.
+func (b *deletion) most(r row.Row) int {
+	n := len(b.m.name) + 64
+	for _, c := range b.columns {
+		n += len(b.m.keyNames[c]) + 2*len(r[c]) + 64 // hex, introducer, collation
+	}
+	if b.route >= 0 {
+		n += 2*len(r[b.route]) + 64
+	}
+	return n
+}
+
 func (b *deletion) addRoute(r row.Row) {
 	if b.route < 0 {
 		return
@@ -136,6 +148,8 @@ func (b *deletion) addRoute(r row.Row) {
 			return
 		}
 		b.routes = append(b.routes, ',')
+	} else {
+		b.factors++ // the column
 	}
 	b.routes = b.appendOperand(b.routes, b.route, v)
 	b.prior = v

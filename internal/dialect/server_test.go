@@ -69,3 +69,12 @@ func read(t *testing.T, db *sql.DB, tableName string, c table.Column, where stri
 	require.NoError(t, err, clip(query))
 	return out
 }
+
+func readKeys(t *testing.T, db *sql.DB, out *[]row.Row, query string) error {
+	t.Helper()
+	columns := []table.Column{{Type: table.TypeInt, Unsigned: true}, {Type: table.TypeText}, {Type: table.TypeBinary}, {Type: table.TypeInt}}
+	return mysqlconn.ReadRows(t.Context(), db, query, columns, func(r row.Row) error {
+		*out = append(*out, r.Clone())
+		return nil
+	})
+}
