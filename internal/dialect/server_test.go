@@ -70,11 +70,28 @@ func read(t *testing.T, db *sql.DB, tableName string, c table.Column, where stri
 	return out
 }
 
-func readKeys(t *testing.T, db *sql.DB, out *[]row.Row, query string) error {
+func readKeys(t *testing.T, db mysqlconn.Querier, out *[]row.Row, query string) error {
 	t.Helper()
 	columns := []table.Column{{Type: table.TypeInt, Unsigned: true}, {Type: table.TypeText}, {Type: table.TypeBinary}, {Type: table.TypeInt}}
 	return mysqlconn.ReadRows(t.Context(), db, query, columns, func(r row.Row) error {
 		*out = append(*out, r.Clone())
 		return nil
 	})
+}
+
+// rowsTouched is how many rows the connection's statements have read.
+func rowsTouched(t *testing.T, conn *sql.Conn) int {
+	t.Helper()
+	rows, err := conn.QueryContext(t.Context(), "SHOW SESSION STATUS LIKE 'Handler_read%'")
+	require.NoError(t, err)
+	defer func() { _ = rows.Close() }()
+	total := 0
+	for rows.Next() {
+		var name string
+		var n int
+		require.NoError(t, rows.Scan(&name, &n))
+		total += n // SHOW itself reads a few
+	}
+	require.NoError(t, rows.Err())
+	return total
 }
