@@ -1,14 +1,13 @@
 package workflows
 
 import (
-	"encoding/json"
-	"fmt"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
 
 	"shardlift/internal/contract"
 	"shardlift/internal/lifecycle"
+	"shardlift/internal/task"
 )
 
 // system is the actor of what the task does by itself.
@@ -17,7 +16,7 @@ const system = "shardlift"
 // migration is one run of a MigrationWorkflow.
 type migration struct {
 	state
-	in    contract.MigrationInput
+	in    Input
 	place place
 
 	// interrupt cancels the phase that runs; nil while none does.
@@ -27,8 +26,14 @@ type migration struct {
 	told       told
 }
 
+// Input is contract.MigrationInput with its Carry decoded.
+type Input struct {
+	contract.MigrationInput
+	Carry *state `json:"carry,omitempty"`
+}
+
 // MigrationWorkflow is one task, from its creation to its end.
-func MigrationWorkflow(ctx workflow.Context, in contract.MigrationInput) error {
+func MigrationWorkflow(ctx workflow.Context, in Input) error {
 	m := newMigration(ctx, in)
 	if err := m.register(ctx); err != nil {
 		return err
@@ -46,14 +51,13 @@ func MigrationWorkflow(ctx workflow.Context, in contract.MigrationInput) error {
 	return m.run(free)
 }
 
-func newMigration(ctx workflow.Context, in contract.MigrationInput) *migration {
+func newMigration(ctx workflow.Context, in Input) *migration {
 	m := &migration{in: in}
 	if in.Carry == nil {
-		m.state = newState(in, workflow.Now(ctx))
+		m.state = newState(in.Spec, workflow.Now(ctx))
 		m.record(ctx, in.Actor, "created")
-	} else if err := json.Unmarshal(in.Carry, &m.state); err != nil {
-		// The task stays open and goes on once a fixed worker runs; an error would close it for good.
-		panic(fmt.Errorf("decode state of %s: %w", in.TaskID, err))
+	} else {
+		m.state = *in.Carry
 	}
 	m.place = newPlace(in.TaskID, m.Spec.WorkerGroup, in.HeartbeatTimeout)
 	return m
@@ -203,11 +207,9 @@ func (m *migration) continueAsNew(ctx workflow.Context) error {
 		return err
 	}
 	m.drainSignals(ctx)
-	carry, err := m.carry()
-	if err != nil {
-		return err
-	}
-	next := contract.MigrationInput{TaskID: m.in.TaskID, Actor: m.in.Actor, HeartbeatTimeout: m.in.HeartbeatTimeout, Carry: carry}
+	next := m.in
+	next.Spec = task.Spec{} // the state has it
+	next.Carry = &m.state
 	return workflow.NewContinueAsNewError(ctx, contract.MigrationWorkflow, next)
 }
 

@@ -16,6 +16,10 @@ import (
 // answerLimit is how long a command that needs a database may take.
 const answerLimit = 20 * time.Second
 
+// pauseAnswer is how long a pause waits before it answers; without pushed
+// cancellation an activity hears of it with its next heartbeat, 10 s at most.
+const pauseAnswer = 3 * time.Second
+
 // request is what all requests have in common: their embedded Command.
 type request interface{ Base() contract.Command }
 
@@ -206,7 +210,8 @@ func checkPause(_ workflow.Context, r contract.PauseRequest) error {
 	return nil
 }
 
-// pause answers when every activity has returned.
+// pause answers when every activity has returned, or after a while with the
+// status as it is then.
 func (m *migration) pause(ctx workflow.Context, r contract.PauseRequest) (contract.CommandResult, error) {
 	m.record(ctx, r.Actor, "pause")
 	if m.interrupt == nil || m.Mode == failed {
@@ -215,7 +220,8 @@ func (m *migration) pause(ctx workflow.Context, r contract.PauseRequest) (contra
 	}
 	m.Mode = pausing
 	m.stopPhaseWork()
-	err := workflow.Await(ctx, func() bool { return m.Mode != pausing })
+	options := workflow.AwaitOptions{Timeout: pauseAnswer, TimerOptions: workflow.TimerOptions{Summary: "answer the pause command"}}
+	_, err := workflow.AwaitWithOptions(ctx, options, func() bool { return m.Mode != pausing })
 	return contract.CommandResult{}, err
 }
 

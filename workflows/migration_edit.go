@@ -1,13 +1,14 @@
 package workflows
 
 import (
-	"encoding/json"
+	"slices"
 
 	"go.temporal.io/sdk/workflow"
 
 	"shardlift/internal/contract"
 	"shardlift/internal/fault"
 	"shardlift/internal/lifecycle"
+	"shardlift/internal/selection"
 	"shardlift/internal/task"
 )
 
@@ -20,40 +21,40 @@ func (m *migration) checkEdit(_ workflow.Context, r contract.EditRequest) error 
 	if m.Phase == lifecycle.PhaseConfiguration {
 		return nil
 	}
-	for _, f := range fixedFields(m.Spec, r.Spec) {
-		same, err := sameJSON(f.have, f.want)
-		if err != nil {
-			return err
-		}
-		if !same {
-			return fault.FixedField.New(f.name, "")
-		}
+	if field := fixedField(m.Spec, r.Spec); field != "" {
+		return fault.FixedField.New(field, "")
 	}
 	return nil
 }
 
-type fixedField struct {
-	name       string
-	have, want any
-}
-
-func fixedFields(have, want task.Spec) []fixedField {
-	return []fixedField{
-		{"worker_group", have.WorkerGroup, want.WorkerGroup},
-		{"objects", have.Objects, want.Objects},
-		{"policy", have.Policy, want.Policy},
-		{"destination.kind", have.Destination.Kind, want.Destination.Kind},
-		{"destination.metadata_schema", have.Destination.MetadataSchema, want.Destination.MetadataSchema},
+// fixedField names the first field that differs and must not.
+func fixedField(have, want task.Spec) string {
+	switch {
+	case have.WorkerGroup != want.WorkerGroup:
+		return "worker_group"
+	case !slices.EqualFunc(have.Objects, want.Objects, sameRule):
+		return "objects"
+	case have.Policy != want.Policy:
+		return "policy"
+	case have.Destination.Kind != want.Destination.Kind:
+		return "destination.kind"
+	case have.Destination.MetadataSchema != want.Destination.MetadataSchema:
+		return "destination.metadata_schema"
+	default:
+		return ""
 	}
 }
 
-func sameJSON(a, b any) (bool, error) {
-	left, err := json.Marshal(a)
-	if err != nil {
-		return false, err
+func sameRule(a, b selection.Rule) bool {
+	if a.Schema != b.Schema || a.To != b.To || !slices.Equal(a.Tables, b.Tables) || !slices.Equal(a.Exclude, b.Exclude) || len(a.Rename) != len(b.Rename) {
+		return false
 	}
-	right, err := json.Marshal(b)
-	return string(left) == string(right), err
+	for _, name := range workflow.DeterministicKeys(a.Rename) {
+		if to, ok := b.Rename[name]; !ok || to != a.Rename[name] {
+			return false
+		}
+	}
+	return true
 }
 
 // edit replaces the specification before the start. Later it takes what may

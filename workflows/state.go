@@ -1,8 +1,6 @@
 package workflows
 
 import (
-	"encoding/json"
-	"fmt"
 	"time"
 
 	"shardlift/internal/contract"
@@ -103,20 +101,11 @@ type precheckState struct {
 	Items    []contract.PrecheckItemResult `json:"items,omitempty"`
 }
 
-func newState(in contract.MigrationInput, now time.Time) state {
+func newState(spec task.Spec, now time.Time) state {
 	return state{
-		Spec: in.Spec, Revision: 1, Phase: lifecycle.PhaseConfiguration, Mode: running, Since: now, CreatedAt: now,
+		Spec: spec, Revision: 1, Phase: lifecycle.PhaseConfiguration, Mode: running, Since: now, CreatedAt: now,
 		Sequences: contract.SequenceSummary{State: sequencesPending},
 	}
-}
-
-// carry encodes the state for the next run.
-func (s *state) carry() (json.RawMessage, error) {
-	data, err := json.Marshal(s)
-	if err != nil {
-		return nil, fmt.Errorf("encode state: %w", err)
-	}
-	return data, nil
 }
 
 // status follows from phase and mode; it is stored nowhere else.

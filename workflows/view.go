@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -110,24 +111,23 @@ func (m *migration) memoryView(status lifecycle.Status) contract.MemoryView {
 
 // details is the text that the Web UI shows on top of the workflow's page.
 func (m *migration) details(status lifecycle.Status) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "**%s** (%s), phase %s, revision %d\n", status.Label(), status, m.Phase, m.Revision)
+	lines := []string{fmt.Sprintf("**%s** (%s), phase %s, revision %d", status.Label(), status, m.Phase, m.Revision)}
 	if m.StartAt != nil && m.Phase == lifecycle.PhaseConfiguration {
-		fmt.Fprintf(&b, "\nStarts at %s\n", m.StartAt.UTC().Format("2006-01-02 15:04:05 UTC"))
+		lines = append(lines, "starts at "+m.StartAt.UTC().Format(time.RFC3339))
 	}
 	if m.Plan != nil {
-		fmt.Fprintf(&b, "\n%d tables in %d chunks, start position `%s`\n", m.Plan.Tables, m.Plan.Chunks, m.Plan.Start)
+		lines = append(lines, fmt.Sprintf("%d tables in %d chunks, start position `%s`", m.Plan.Tables, m.Plan.Chunks, m.Plan.Start))
 	}
 	if m.StopPosition != nil {
-		fmt.Fprintf(&b, "\nstop position `%s`\n", *m.StopPosition)
+		lines = append(lines, fmt.Sprintf("stop position `%s`", *m.StopPosition))
 	}
 	if e := m.LastError; e != nil {
-		fmt.Fprintf(&b, "\n**%s** %s: %s\n\n%s\n", e.Code, e.Object, e.Message, e.Remedy)
+		lines = append(lines, fmt.Sprintf("**%s** %s: %s", e.Code, e.Object, e.Message), e.Remedy)
 	}
 	for _, w := range m.Warnings {
-		fmt.Fprintf(&b, "\n- %s\n", w)
+		lines = append(lines, "- "+w)
 	}
-	return b.String()
+	return strings.Join(lines, "\n\n")
 }
 
 func (m *migration) registerQueries(ctx workflow.Context) error {
