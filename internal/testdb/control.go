@@ -40,8 +40,8 @@ func Downloads(names ...string) ([]Download, error) {
 		}
 	}
 	for _, e := range chosen {
-		if e.libaio {
-			add(libaioName, libaio())
+		if e.old {
+			add(oldLibrariesName, oldLibraries())
 		}
 		add(e.name, e.from)
 	}

@@ -15,7 +15,7 @@ type edition struct {
 	flavor  string // "mysql" or "mariadb"
 	version string // what VERSION() must start with; empty takes what Debian has
 	from    source
-	libaio  bool // needs Debian's libaio beside the host's own libraries
+	old     bool // needs oldLibraries beside the host's own libraries
 
 	// argv is the command of the server in the program directory, paths included.
 	argv func(dir string) []string
@@ -74,7 +74,7 @@ func editions() []edition {
 				size:   31394029,
 				within: "package/server",
 			},
-			libaio:       true,
+			old:          true,
 			argv:         func(dir string) []string { return mysqldIn(dir) },
 			prepare:      copyOf("data/mysql"),
 			admin:        adminByTables,
@@ -89,7 +89,7 @@ func editions() []edition {
 				size:     18399836,
 				unpack:   unpackInnerTar,
 			},
-			libaio:  true,
+			old:     true,
 			argv:    func(dir string) []string { return mysqldIn(dir) },
 			prepare: initializeInsecure,
 			admin:   adminByStatement,
@@ -106,7 +106,7 @@ func editions() []edition {
 				size:     34214416,
 				unpack:   unpackInnerTar,
 			},
-			libaio:  true,
+			old:     true,
 			argv:    func(dir string) []string { return mysqldIn(dir) },
 			prepare: initializeInsecure,
 			admin:   adminByStatement,
@@ -140,10 +140,11 @@ func editions() []edition {
 				size:     31_000_000,
 			},
 			argv: func(dir string) []string {
+				share := mariaShare(dir)
 				return append(byOwnLoader(dir, "usr/sbin/mariadbd"),
 					"--basedir="+filepath.Join(dir, "usr"),
-					"--lc-messages-dir="+filepath.Join(dir, "usr/share/mysql"),
-					"--character-sets-dir="+filepath.Join(dir, "usr/share/mysql/charsets"),
+					"--lc-messages-dir="+share,
+					"--character-sets-dir="+filepath.Join(share, "charsets"),
 					"--plugin-dir="+filepath.Join(dir, "usr/lib/mysql/plugin"))
 			},
 			prepare:      bootstrapMariaDB,
@@ -212,8 +213,8 @@ func (p program) command(options ...string) []string {
 func (e edition) program(c cache) program {
 	dir := c.programDir(e.name)
 	libraries := []string{dir, filepath.Join(dir, "bin")}
-	if e.libaio {
-		libraries = append(libraries, filepath.Join(c.programDir(libaioName), "lib"))
+	if e.old {
+		libraries = append(libraries, filepath.Join(c.programDir(oldLibrariesName), "lib"))
 	}
 	return program{
 		argv: e.argv(dir),
@@ -229,6 +230,14 @@ func mysqldIn(dir string) []string {
 		"--basedir=" + dir,
 		"--lc-messages-dir=" + filepath.Join(dir, "share"),
 	}
+}
+
+// mariaShare is the folder of MariaDB's messages and statements.
+func mariaShare(dir string) string {
+	if share := filepath.Join(dir, "usr/share/mariadb"); exists(share) { // from Debian 13 on
+		return share
+	}
+	return filepath.Join(dir, "usr/share/mysql")
 }
 
 // byOwnLoader runs a program of an unpacked Debian with the C library that came

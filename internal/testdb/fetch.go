@@ -50,8 +50,8 @@ func Fetch(ctx context.Context, out io.Writer, names ...string) error {
 
 // edition fetches e unless the cache has it.
 func (f *fetcher) edition(ctx context.Context, e edition) error {
-	if e.libaio {
-		if err := f.program(ctx, libaioName, libaio()); err != nil {
+	if e.old {
+		if err := f.program(ctx, oldLibrariesName, oldLibraries()); err != nil {
 			return &unavailableError{e.name, err}
 		}
 	}

@@ -9,9 +9,10 @@ import (
 	"strings"
 )
 
-// libaioName is the program directory of Debian's libaio, which the MySQL
-// servers of 2012 to 2019 need and which is never installed for them.
-const libaioName = "libaio"
+// oldLibrariesName is the program directory of the libraries that the MySQL
+// servers of 2015 to 2019 need, which not each host has, and which are never
+// installed for them.
+const oldLibrariesName = "libraries"
 
 // debianPackages are packages of Debian, taken with all they depend on through
 // a private apt configuration, verified by apt against the signed index, and
@@ -25,12 +26,12 @@ type debianPackages struct {
 	finish   func(dir string) error
 }
 
-func libaio() debianPackages {
+func oldLibraries() debianPackages {
 	return debianPackages{
-		packages: []string{"libaio1t64|libaio1"},
+		packages: []string{"libaio1t64|libaio1", "libnuma1"},
 		present:  []string{"libc6"},
 		size:     14_000_000,
-		finish:   collectLibaio,
+		finish:   collectLibraries,
 	}
 }
 
@@ -208,31 +209,42 @@ func (a apt) list(ctx context.Context, wanted []string) (files []string, bytes i
 	return files, bytes, nil
 }
 
-// collectLibaio puts the library under the name that the old servers ask for:
-// Debian 13 renamed it (64-bit time) without changing it on amd64.
-func collectLibaio(dir string) error {
-	var found string
-	for _, pattern := range []string{"usr/lib/*/libaio.so.1*", "lib/*/libaio.so.1*"} {
-		files, err := filepath.Glob(filepath.Join(dir, pattern))
-		if err != nil {
-			return err
-		}
-		for _, file := range files {
-			if info, err := os.Lstat(file); err == nil && info.Mode().IsRegular() {
-				found = file
-			}
-		}
-	}
-	if found == "" {
-		return fmt.Errorf("debian's libaio package holds no libaio.so.1")
-	}
+// collectLibraries puts the libraries into the folder lib under the names that
+// the old servers ask for: Debian 13 renamed libaio (64-bit time) without
+// changing it on amd64.
+func collectLibraries(dir string) error {
 	lib := filepath.Join(dir, "lib")
 	if err := os.MkdirAll(lib, 0o700); err != nil {
 		return fmt.Errorf("create directory: %w", err)
 	}
-	relative, err := filepath.Rel(lib, found)
-	if err != nil {
-		return err
+	for _, name := range []string{"libaio.so.1", "libnuma.so.1"} {
+		found, err := regularFile(dir, name+"*")
+		if err != nil {
+			return err
+		}
+		relative, err := filepath.Rel(lib, found)
+		if err != nil {
+			return err
+		}
+		if err := os.Symlink(relative, filepath.Join(lib, name)); err != nil {
+			return fmt.Errorf("link library: %w", err)
+		}
 	}
-	return os.Symlink(relative, filepath.Join(lib, "libaio.so.1"))
+	return nil
+}
+
+// regularFile finds the library itself among the links to it.
+func regularFile(dir, name string) (string, error) {
+	for _, folder := range []string{"usr/lib/*", "lib/*"} {
+		files, err := filepath.Glob(filepath.Join(dir, folder, name))
+		if err != nil {
+			return "", err
+		}
+		for _, file := range files {
+			if info, err := os.Lstat(file); err == nil && info.Mode().IsRegular() {
+				return file, nil
+			}
+		}
+	}
+	return "", fmt.Errorf("the packages hold no %s", name)
 }

@@ -195,7 +195,7 @@ func TestDownloads_NameNoHost(t *testing.T) {
 	t.Setenv("SHARDLIFT_CACHE", t.TempDir())
 	list, err := Downloads("mysql57", "mysql80")
 	require.NoError(t, err)
-	require.Len(t, list, 3) // and one libaio
+	require.Len(t, list, 3) // and their libraries once
 	for _, d := range list {
 		require.False(t, d.Cached)
 		require.Positive(t, d.Bytes)

@@ -100,7 +100,7 @@ func bootstrapMariaDB(ctx context.Context, p program, data string) error {
 	}
 	script := filepath.Join(filepath.Dir(data), "bootstrap.sql")
 	text := "CREATE DATABASE IF NOT EXISTS mysql;\nUSE mysql;\nSET @auth_root_socket=NULL;\n"
-	share := filepath.Join(p.dir, "usr/share/mysql")
+	share := mariaShare(p.dir)
 	// Files are named mysql_… up to 10.11 and mariadb_… from 11.
 	for _, choice := range [][]string{
 		{"mysql_system_tables.sql", "mariadb_system_tables.sql"},
