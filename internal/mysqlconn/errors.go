@@ -184,7 +184,7 @@ func isTLSError(err error) bool {
 	var unknown x509.UnknownAuthorityError
 	var host x509.HostnameError
 	var invalid x509.CertificateInvalidError
-	return errors.Is(err, mysql.ErrNoTLS) || errors.As(err, &alert) || errors.As(err, &record) || errors.As(err, &verification) ||
+	return errors.Is(err, mysql.ErrNoTLS) || errors.Is(err, errTLSRefused) || errors.As(err, &alert) || errors.As(err, &record) || errors.As(err, &verification) ||
 		errors.As(err, &unknown) || errors.As(err, &host) || errors.As(err, &invalid) ||
 		strings.Contains(err.Error(), "tls: ") || strings.Contains(err.Error(), "verify the server's certificate")
 }
@@ -195,7 +195,7 @@ func tlsReason(err error) string {
 	switch {
 	case errors.Is(err, mysql.ErrNoTLS):
 		return "the server does not support TLS"
-	case strings.Contains(text, "protocol version"):
+	case errors.Is(err, errTLSRefused), strings.Contains(text, "protocol version"):
 		return "the server speaks only older TLS versions than allowed"
 	case strings.Contains(text, "handshake failure"):
 		return "no cipher in common, or the server wants a client certificate"

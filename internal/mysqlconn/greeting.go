@@ -126,12 +126,22 @@ func repairGreeting(p []byte) ([]byte, error) {
 }
 
 // connection reads through a buffer: drivers read in pieces of 4 KiB otherwise.
+// It is used by one goroutine at a time.
 type connection struct {
 	net.Conn
 	reader *bufio.Reader
+	// greeting: a TLS hello is the last that was written. MySQL 5.7.22 and older
+	// hang up on a hello that they do not like, in the middle of their answer.
+	greeting bool
 }
 
 func (c *connection) Read(p []byte) (int, error) { return c.reader.Read(p) }
+
+func (c *connection) Write(p []byte) (int, error) {
+	const handshakeRecord = 0x16
+	c.greeting = len(p) > 2 && p[0] == handshakeRecord && p[1] == 3
+	return c.Conn.Write(p)
+}
 
 // SyscallConn lets go-sql-driver see that an idle connection was closed.
 func (c *connection) SyscallConn() (syscall.RawConn, error) {

@@ -7,6 +7,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"net"
 
 	"github.com/go-sql-driver/mysql"
 )
@@ -73,7 +74,7 @@ func (c Config) driverConnector(encryption *tls.Config) (driver.Connector, error
 	d.Net, d.Addr, d.User, d.Passwd, d.DBName = "tcp", c.Address(), c.User, c.Password.Reveal(), c.Schema
 	d.TLS = encryption
 	d.Timeout, d.ReadTimeout, d.WriteTimeout = c.connectTimeout(), c.ReadTimeout, c.WriteTimeout
-	d.DialFunc = c.Dialer()
+	d.DialFunc = remembered(c.Dialer())
 	d.MaxAllowedPacket = maxPacket
 	d.Logger = &mysql.NopLogger{} // the driver's lines would name hosts
 	inner, err := mysql.NewConnector(d)
@@ -87,17 +88,11 @@ func (c Config) settings() []Setting {
 	return append([]Setting{{Name: "character_set_results", Value: "NULL"}}, c.Session...)
 }
 
-// Connect opens one connection and sets its session. A panic of the driver
-// (it trusts lengths that a server sends) becomes an error.
-func (c *connector) Connect(ctx context.Context) (conn driver.Conn, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			conn, err = nil, fmt.Errorf("%w: %v", errGreeting, r)
-		}
-	}()
-	conn, err = c.inner.Connect(ctx)
+// Connect opens one connection and sets its session.
+func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := connect(ctx, c.inner)
 	if err != nil && c.plain != nil && isTLSError(err) {
-		conn, err = c.plain.Connect(ctx)
+		conn, err = connect(ctx, c.plain)
 	}
 	if err != nil {
 		return nil, err
@@ -107,6 +102,44 @@ func (c *connector) Connect(ctx context.Context) (conn driver.Conn, err error) {
 		return nil, err
 	}
 	return conn, nil
+}
+
+// connect turns a panic of the driver (it trusts lengths that a server sends)
+// into an error, and closes the socket that the driver then forgets.
+func connect(ctx context.Context, inner driver.Connector) (conn driver.Conn, err error) {
+	socket := &socket{}
+	defer func() {
+		if recover() != nil {
+			if socket.conn != nil {
+				_ = socket.conn.Close()
+			}
+			conn, err = nil, errGreeting
+		}
+	}()
+	conn, err = inner.Connect(context.WithValue(ctx, socketKey{}, socket))
+	if c, ok := socket.conn.(*connection); ok && err != nil && c.greeting && IsConnectionLost(err) {
+		err = fmt.Errorf("%w: %w", errTLSRefused, err)
+	}
+	return conn, err
+}
+
+var errTLSRefused = errors.New("the server hung up on the TLS handshake")
+
+type socketKey struct{}
+
+// socket is where the dial function leaves the connection it made.
+type socket struct{ conn net.Conn }
+
+type dialFunc = func(ctx context.Context, network, address string) (net.Conn, error)
+
+func remembered(dial dialFunc) dialFunc {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		if s, ok := ctx.Value(socketKey{}).(*socket); ok {
+			s.conn = conn
+		}
+		return conn, err
+	}
 }
 
 // Driver returns the driver behind the connector.

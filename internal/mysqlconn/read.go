@@ -1,6 +1,7 @@
 package mysqlconn
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -38,7 +39,7 @@ func ReadRows(ctx context.Context, q Querier, query string, columns []table.Colu
 func readConn(ctx context.Context, conn *sql.Conn, query string, columns []table.Column, fn func(row.Row) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	var stopped error
+	var stopped, failed error
 	err := conn.Raw(func(raw any) error {
 		preparer, ok := raw.(driver.ConnPrepareContext)
 		if !ok {
@@ -57,17 +58,14 @@ func readConn(ctx context.Context, conn *sql.Conn, query string, columns []table
 		if err != nil {
 			return err
 		}
-		stopped, err = readAll(rows, columns, fn)
-		if stopped != nil || err != nil {
-			cancel() // closes the connection: the rest is not worth reading
-			return driver.ErrBadConn
+		stopped, failed = readAll(rows, columns, fn)
+		if stopped == nil && (failed == nil || Number(failed) != 0) {
+			return rows.Close()
 		}
-		return rows.Close()
+		cancel() // closes the connection: the rest is not worth reading
+		return driver.ErrBadConn
 	})
-	if stopped != nil {
-		return stopped
-	}
-	return err
+	return cmp.Or(stopped, failed, err)
 }
 
 // readAll returns fn's error and the server's or driver's apart.
