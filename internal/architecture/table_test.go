@@ -41,12 +41,12 @@ func allowed() map[string][]string {
 		"internal/sequence": with(words, "internal/source", "internal/destination", "internal/checkpoint"),
 		"internal/precheck": with(words, with(systems, "internal/chunk")...),
 
-		"internal/config":       {"internal/fault", "internal/contract"},
-		"internal/telemetry":    {"internal/fault", "internal/contract"},
-		"internal/temporalconn": {"internal/fault", "internal/contract"},
+		"internal/config":       words,
+		"internal/telemetry":    words,
+		"internal/temporalconn": words,
 		"internal/control":      with(words, "internal/temporalconn"),
 
-		"workflows":  {"internal/contract", "internal/lifecycle", "internal/task", "internal/fault"},
+		"workflows":  {"internal/contract", "internal/lifecycle", "internal/position", "internal/task", "internal/fault"},
 		"activities": with(words, with(systems, stages...)...),
 
 		"worker":  with(words, with(edges, with(systems, with(stages, "workflows", "activities")...)...)...),
@@ -58,7 +58,7 @@ func allowed() map[string][]string {
 
 		"internal/architecture": {},
 	}
-	for _, free := range []string{"internal/testdb", "internal/e2e", "internal/bench"} {
+	for _, free := range []string{"internal/testdb", "internal/testtemporal", "internal/e2e", "internal/bench"} {
 		t[free] = nil // may import anything
 	}
 	return t
