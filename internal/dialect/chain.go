@@ -57,8 +57,7 @@ func pivotOf(columns, shardKey []int) int {
 }
 
 func (c *chain) add(r row.Row) {
-	// A link of its own costs two factors a column, and up to two in the route's list.
-	if c.factors+2*len(c.columns)+2 > c.limits.MaxFactors || len(c.text)+len(c.routes)+c.most(r) > c.limits.MaxStatementBytes {
+	if c.factors+c.linkFactors() > c.limits.MaxFactors || len(c.text)+len(c.routes)+c.most(r) > c.limits.MaxStatementBytes {
 		c.flush()
 	}
 	c.rows++
@@ -73,6 +72,16 @@ func (c *chain) add(r row.Row) {
 	c.group, c.scratch = group, c.group
 	c.startLink(r)
 	c.addRoute(r)
+}
+
+// linkFactors is what a link of its own costs: two factors a column, and up to
+// two in the route's list.
+func (c *chain) linkFactors() int {
+	n := 2 * len(c.columns)
+	if c.route >= 0 {
+		n += 2
+	}
+	return n
 }
 
 func (c *chain) startLink(r row.Row) {

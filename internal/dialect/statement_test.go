@@ -253,7 +253,7 @@ func fillKeys(t *testing.T, db *sql.DB, m *dialect.Mapping) {
 
 func TestKeyConditions_NameRowsByPrimaryKeyOnly(t *testing.T) {
 	m := orders(t, "s", shardedBy("k"))
-	d := dialect.New(dialect.DDM, dialect.Features{MaxFactors: 6})
+	d := dialect.New(dialect.DDM, dialect.Features{MaxFactors: 4})
 	rows := []row.Row{r("1", "7", "a"), r("2", "8", "NULL"), r("3", "9", "NULL")}
 	require.Equal(t, []string{"`id` IN (1,2,3)"}, d.KeyConditions(m, rows))
 	require.Equal(t, []string{"(`id` = 1 AND `k` IN (7)) OR (`id` = 2 AND `k` IN (8))", "`id` = 3 AND `k` IN (9)"},
