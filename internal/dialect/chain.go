@@ -57,19 +57,23 @@ func pivotOf(columns, shardKey []int) int {
 }
 
 func (c *chain) add(r row.Row) {
-	if c.factors+c.linkFactors() > c.limits.MaxFactors || len(c.text)+len(c.routes)+c.most(r) > c.limits.MaxStatementBytes {
+	group := r.AppendKey(c.scratch[:0], c.fixed)
+	joins, cost := c.open && r[c.pivot] != nil && bytes.Equal(group, c.group), 1
+	if !joins {
+		cost = c.linkFactors()
+	}
+	if c.factors+cost > c.limits.MaxFactors || len(c.text)+len(c.routes)+c.most(r) > c.limits.MaxStatementBytes {
 		c.flush()
+		joins = false
 	}
 	c.rows++
-	group := r.AppendKey(c.scratch[:0], c.fixed)
-	if c.open && r[c.pivot] != nil && bytes.Equal(group, c.group) {
-		c.scratch = group
+	c.group, c.scratch = group, c.group
+	if joins {
 		c.text = append(c.text, ',')
 		c.text = c.appendOperand(c.text, c.pivot, r[c.pivot])
 		c.factors++
 		return
 	}
-	c.group, c.scratch = group, c.group
 	c.startLink(r)
 	c.addRoute(r)
 }
