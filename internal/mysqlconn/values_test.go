@@ -89,7 +89,11 @@ func documents(name string) []value {
 	if name != "mysql57" && name != "mysql80" && name != "mysql97" {
 		return nil
 	}
-	return []value{{"JSON", `'{"b": 1, "a": [1.0, "ä", null]}'`, `{"a": [1.0, "ä", null], "b": 1}`, "'1'", "1"}}
+	number := "1.0"
+	if name == "mysql57" {
+		number = "1" // how 5.7 prints a double without a fraction
+	}
+	return []value{{"JSON", `'{"b": 1, "a": [1.0, "ä", null]}'`, `{"a": [` + number + `, "ä", null], "b": 1}`, "'1'", "1"}}
 }
 
 func TestReadRows_CanonicalValuesOfEveryType(t *testing.T) {
