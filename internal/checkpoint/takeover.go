@@ -1,0 +1,31 @@
+package checkpoint
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// takeOver gives what a unit holds to its new owner, so that the older one's
+// Save and Finish find nothing of theirs: a group's checkpoint takes the token,
+// a lane's claimed chunks go back, marked as attempted.
+func (s *Store) takeOver(ctx context.Context, unit string, t Token) error {
+	token := str(t.String())
+	if group, ok := groupOf(unit); ok {
+		_, err := s.exec(ctx, fmt.Sprintf("UPDATE %s SET token = %s, counter = counter + 1 WHERE task = %s AND grp = %d AND token < %s",
+			s.t(tableCheckpoint), token, s.task, group, token))
+		return err
+	}
+	return s.returnChunks(ctx, unit, t)
+}
+
+// groupOf returns the apply group of a unit "apply/<n>".
+func groupOf(unit string) (int, bool) {
+	text, ok := strings.CutPrefix(unit, "apply/")
+	if !ok {
+		return 0, false
+	}
+	n, err := strconv.Atoi(text)
+	return n, err == nil
+}
