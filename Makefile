@@ -9,7 +9,7 @@ LDFLAGS := -X main.version=$(VERSION)
 
 # Packages whose tests have servers of their own (PURGE, RESET, kills) run one at
 # a time; the whole-system tests run last, without -race, against bin/.
-serial_packages = $(shell grep -rl --include='*_test.go' 'testdb\.Own(' internal workflows activities 2>/dev/null | xargs -r dirname | sort -u | grep -v '^internal/e2e' | sed 's,^,./,')
+serial_packages = ./internal/testdb $(shell grep -rl --include='*_test.go' 'testdb\.Own(' internal workflows activities 2>/dev/null | xargs -r dirname | sort -u | grep -v '^internal/e2e' | sed 's,^,./,')
 unit_packages = $(filter-out $(addprefix shardlift/,$(patsubst ./%,%,$(serial_packages))),$(shell $(GO) list ./... | grep -v '^shardlift/internal/e2e'))
 TEST_FLAGS ?=
 
@@ -90,7 +90,7 @@ test/unit:
 	$(GO) test -race -timeout 15m $(TEST_FLAGS) $(unit_packages)
 
 test/serial:
-	@if [ -n '$(serial_packages)' ]; then set -x; $(GO) test -race -p 1 -timeout 15m $(TEST_FLAGS) $(serial_packages); fi
+	$(GO) test -race -p 1 -timeout 15m $(TEST_FLAGS) $(serial_packages)
 
 test/e2e:
 	@if [ -d internal/e2e ]; then set -x; $(GO) test -p 1 -timeout 20m $(TEST_FLAGS) ./internal/e2e/...; fi
