@@ -101,9 +101,9 @@ test/devserver:
 ##@ Check
 
 .PHONY: lint
-lint: lint/format lint/vet lint/golangci lint/workflows lint/imports lint/errors ## everything that reads the code: format, vet, staticcheck, golangci-lint, workflowcheck, imports
+lint: lint/format lint/vet lint/golangci lint/workflows lint/imports lint/errors lint/compose ## everything that reads the code: format, vet, staticcheck, golangci-lint, workflowcheck, imports
 
-.PHONY: lint/format lint/vet lint/golangci lint/workflows lint/imports lint/errors
+.PHONY: lint/format lint/vet lint/golangci lint/workflows lint/imports lint/errors lint/compose
 lint/format: $(TOOLS)/gofumpt
 	@files=$$(git ls-files --cached --others --exclude-standard '*.go' | xargs grep -sL '^// Code generated .* DO NOT EDIT\.$$' | \
 		xargs $(TOOLS)/gofumpt -l -modpath shardlift); \
@@ -125,6 +125,10 @@ lint/imports:
 
 lint/errors:
 	@$(GO) run -C internal/tools ./catalogue ../fault >/dev/null
+
+lint/compose:
+	@if docker compose version >/dev/null 2>&1; then docker compose config --quiet; \
+	else echo "docker compose is not on this machine: docker-compose.yml is not checked"; fi
 
 .PHONY: errors
 errors: ## print the error catalogue: code, class, message, remedy
