@@ -27,6 +27,9 @@ func (m *Mapping) findCanonicalChanges() error {
 			if slices.Equal(from.Labels, to.Labels) {
 				continue
 			}
+			if slices.Contains(m.Primary, p.Source) {
+				return fault.KeyMismatch.New(objectOf(m.Destination, to), "the labels of a key column differ, and with them the order of rows")
+			}
 			ordinals := make([]int, len(from.Labels)+1)
 			for i, label := range from.Labels {
 				at := labelIndex(to.Labels, label)
@@ -38,6 +41,9 @@ func (m *Mapping) findCanonicalChanges() error {
 			m.changes = append(m.changes, canonicalChange{column: p.Source, ordinals: ordinals, set: from.Type == table.TypeSet})
 		case table.TypeDateTime, table.TypeTimestamp:
 			if from.Fraction > 0 && slices.Contains(m.ShardKey, p.Source) && m.dropsFractions() {
+				if slices.Contains(m.Primary, p.Source) {
+					return fault.KeyMismatch.New(objectOf(m.Destination, to), "the destination drops fractions of a second of its sharding key, so that rows would replace each other")
+				}
 				m.changes = append(m.changes, canonicalChange{column: p.Source})
 			}
 		default:

@@ -129,9 +129,18 @@ func TestMapping_RefusesKeysThatLoseRows(t *testing.T) {
 			require.ErrorIs(t, err, fault.KeyMismatch, c.name)
 		}
 	}
-	src, dst := twoTables(columns, columns)
+	at := []table.Column{{Name: "a", Type: table.TypeDateTime, Fraction: 3}}
+	src, dst := twoTables(at, at)
+	_, err := NewMapping(src, dst, table.Placement{Kind: table.Sharded, Database: table.Rule{Algorithm: "YYYYDD", Column: "a", Count: 8}})
+	require.ErrorIs(t, err, fault.KeyMismatch, "keys that differ in dropped fractions only")
+
+	src, dst = twoTables([]table.Column{{Name: "a", Type: table.TypeEnum, Labels: []string{"x", "y"}}}, []table.Column{{Name: "a", Type: table.TypeEnum, Labels: []string{"y", "x"}}})
+	_, err = NewMapping(src, dst, table.Placement{})
+	require.ErrorIs(t, err, fault.KeyMismatch, "other labels order keys otherwise")
+
+	src, dst = twoTables(columns, columns)
 	dst.Keys = nil
-	_, err := NewMapping(src, dst, table.Placement{})
+	_, err = NewMapping(src, dst, table.Placement{})
 	require.ErrorIs(t, err, fault.NoPrimaryKey)
 }
 
