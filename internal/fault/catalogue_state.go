@@ -26,4 +26,5 @@ var (
 	Stalled           = Definition{"SL-7022", Retry, "nothing moved for too long", "nothing: the step is repeated; if it stalls again look at locks and load of source and destination"}
 	UnknownCommand    = Definition{"SL-7023", Operator, "no such command", "use one of: precheck, start, pause, resume, retry, compare, stop"}
 	KeyMissing        = Definition{"SL-7024", Operator, "the workers' key ring does not open this task's endpoints", "put the key ring that sealed them in place, or give the credentials again: `shardlift set-credentials TASK`"}
+	NoMetadata        = Definition{"SL-7025", Operator, "the task has nothing on the destination yet", "start the task first"}
 )

@@ -1,0 +1,49 @@
+package activities
+
+import (
+	"context"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+
+	"shardlift/internal/contract"
+	"shardlift/internal/secret"
+)
+
+// Activities are the steps of tasks. One value serves every worker of a
+// process; it is safe for concurrent use.
+type Activities struct {
+	temporal  client.Client
+	namespace string
+	ring      *secret.KeyRing
+	redactor  *Redactor
+	tasks     *resolver
+}
+
+// New returns the activities. The client stays the caller's; redactor learns
+// every secret that an activity opens.
+func New(c client.Client, namespace string, ring *secret.KeyRing, redactor *Redactor) *Activities {
+	a := &Activities{temporal: c, namespace: namespace, ring: ring, redactor: redactor}
+	a.tasks = newResolver(a.askEndpoints, ring, redactor)
+	return a
+}
+
+// add registers a step under its name in the contract, with the contract's types.
+func add[In, Out any](r worker.ActivityRegistry, a contract.Activity[In, Out], f func(context.Context, In) (Out, error)) {
+	r.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: a.Name})
+}
+
+// RegisterControl registers what needs Temporal only.
+func (a *Activities) RegisterControl(r worker.ActivityRegistry) {
+	add(r, contract.SendCommand, a.SendCommand)
+	add(r, contract.DeleteRuns, a.DeleteRuns)
+}
+
+// RegisterShort registers the steps of seconds to minutes.
+func (a *Activities) RegisterShort(r worker.ActivityRegistry) {
+	add(r, contract.StoreLimits, a.StoreLimits)
+	add(r, contract.ResetTask, a.ResetTask)
+	add(r, contract.CleanUp, a.CleanUp)
+	add(r, contract.Inspect, a.Inspect)
+}
