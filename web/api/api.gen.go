@@ -201,6 +201,13 @@ type ConfirmCommand struct {
 	Revision *int      `json:"revision,omitempty"`
 }
 
+// Confirmation defines model for Confirmation.
+type Confirmation struct {
+	Actor string    `json:"actor"`
+	At    time.Time `json:"at"`
+	Note  string    `json:"note"`
+}
+
 // ConnectionTest defines model for ConnectionTest.
 type ConnectionTest struct {
 	Endpoint    EndpointFile       `json:"endpoint"`
@@ -232,13 +239,16 @@ type Difference struct {
 
 // Doctor defines model for Doctor.
 type Doctor struct {
-	Checks []struct {
-		Detail string  `json:"detail"`
-		Name   string  `json:"name"`
-		Ok     bool    `json:"ok"`
-		Remedy *string `json:"remedy,omitempty"`
-	} `json:"checks"`
-	Ok bool `json:"ok"`
+	Checks []DoctorCheck `json:"checks"`
+	Ok     bool          `json:"ok"`
+}
+
+// DoctorCheck defines model for DoctorCheck.
+type DoctorCheck struct {
+	Detail string  `json:"detail"`
+	Name   string  `json:"name"`
+	Ok     bool    `json:"ok"`
+	Remedy *string `json:"remedy,omitempty"`
 }
 
 // EndpointFile defines model for EndpointFile.
@@ -379,18 +389,14 @@ type PrecheckCommand struct {
 
 // PrecheckItem defines model for PrecheckItem.
 type PrecheckItem struct {
-	Code      string `json:"code"`
-	Confirmed *struct {
-		Actor string    `json:"actor"`
-		At    time.Time `json:"at"`
-		Note  string    `json:"note"`
-	} `json:"confirmed,omitempty"`
-	Evidence *[]string           `json:"evidence,omitempty"`
-	Group    string              `json:"group"`
-	Reason   *string             `json:"reason,omitempty"`
-	Remedy   *string             `json:"remedy,omitempty"`
-	Title    string              `json:"title"`
-	Verdict  PrecheckItemVerdict `json:"verdict"`
+	Code      string              `json:"code"`
+	Confirmed *Confirmation       `json:"confirmed,omitempty"`
+	Evidence  *[]string           `json:"evidence,omitempty"`
+	Group     string              `json:"group"`
+	Reason    *string             `json:"reason,omitempty"`
+	Remedy    *string             `json:"remedy,omitempty"`
+	Title     string              `json:"title"`
+	Verdict   PrecheckItemVerdict `json:"verdict"`
 }
 
 // PrecheckItemVerdict defines model for PrecheckItem.Verdict.
@@ -637,16 +643,19 @@ type TaskSummary struct {
 
 // TestResult defines model for TestResult.
 type TestResult struct {
-	Ok    bool `json:"ok"`
-	Sides []struct {
-		Error   *TaskError `json:"error,omitempty"`
-		Kind    *string    `json:"kind,omitempty"`
-		Millis  int64      `json:"millis"`
-		Ok      bool       `json:"ok"`
-		Side    string     `json:"side"`
-		TLS     *string    `json:"tls,omitempty"`
-		Version *string    `json:"version,omitempty"`
-	} `json:"sides"`
+	Ok    bool         `json:"ok"`
+	Sides []TestedSide `json:"sides"`
+}
+
+// TestedSide defines model for TestedSide.
+type TestedSide struct {
+	Error   *TaskError `json:"error,omitempty"`
+	Kind    *string    `json:"kind,omitempty"`
+	Millis  int64      `json:"millis"`
+	Ok      bool       `json:"ok"`
+	Side    string     `json:"side"`
+	TLS     *string    `json:"tls,omitempty"`
+	Version *string    `json:"version,omitempty"`
 }
 
 // UnavailableAction defines model for UnavailableAction.

@@ -1,0 +1,292 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"shardlift/internal/contract"
+	"shardlift/internal/control"
+	"shardlift/internal/fault"
+	"shardlift/internal/task"
+	"shardlift/web/api"
+)
+
+// GetPrecheck shows the items; `<source-user>` and `<destination-user>` in
+// remedies are filled in here, because nothing stored may name them.
+func (h *handlers) GetPrecheck(ctx context.Context, r api.GetPrecheckRequestObject) (api.GetPrecheckResponseObject, error) {
+	id, err := h.service.Resolve(ctx, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	report, err := h.service.Precheck(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	fill, err := h.users(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	out := api.GetPrecheck200JSONResponse{Summary: renderSummary(report.Summary), Items: make([]api.PrecheckItem, 0, len(report.Items))}
+	for _, i := range report.Items {
+		item := api.PrecheckItem{
+			Code: i.Code, Group: i.Group, Title: i.Title, Verdict: api.PrecheckItemVerdict(i.Verdict),
+			Reason: orNull(i.Reason), Remedy: orNull(fill.Replace(i.Remedy)),
+		}
+		if len(i.Evidence) > 0 {
+			item.Evidence = &i.Evidence
+		}
+		if c := i.Confirmed; c != nil {
+			item.Confirmed = &api.Confirmation{Actor: c.Actor, At: c.At, Note: c.Note}
+		}
+		out.Items = append(out.Items, item)
+	}
+	return out, nil
+}
+
+// users replaces the placeholders of remedies.
+func (h *handlers) users(ctx context.Context, id string) (*strings.Replacer, error) {
+	view, err := h.service.View(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	_, source := shown(h.service, id, task.SourceSide, view.Spec.Source.Shown)
+	_, destination := shown(h.service, id, task.DestinationSide, view.Spec.Destination.Shown)
+	return strings.NewReplacer("<source-user>", source, "<destination-user>", destination), nil
+}
+
+// ListTables shows the progress of tables.
+func (h *handlers) ListTables(ctx context.Context, r api.ListTablesRequestObject) (api.ListTablesResponseObject, error) {
+	var answer contract.TablesAnswer
+	if err := h.page(ctx, r.ID, control.Page{Kind: contract.InspectTables, After: value(r.Params.Cursor), Limit: limitOf(r.Params.Limit)}, &answer); err != nil {
+		return nil, err
+	}
+	out := api.ListTables200JSONResponse{Tables: make([]api.TableProgress, 0, len(answer.Tables)), Next: answer.Next}
+	for _, t := range answer.Tables {
+		out.Tables = append(out.Tables, api.TableProgress{
+			Schema: t.Schema, Table: t.Table, State: t.State, RowsDone: t.RowsDone, RowsEstimated: t.RowsEstimated,
+			Percent: t.Percent, Error: orNull(t.Error), Compare: orNull(t.Compare),
+		})
+	}
+	return out, nil
+}
+
+// ListLogs shows the task's log.
+func (h *handlers) ListLogs(ctx context.Context, r api.ListLogsRequestObject) (api.ListLogsResponseObject, error) {
+	var answer contract.LogsAnswer
+	p := control.Page{Kind: contract.InspectLogs, After: value(r.Params.Cursor), Limit: limitOf(r.Params.Limit), Level: string(value(r.Params.Level))}
+	if err := h.page(ctx, r.ID, p, &answer); err != nil {
+		return nil, err
+	}
+	out := api.ListLogs200JSONResponse{Lines: make([]api.LogLine, 0, len(answer.Lines)), Next: answer.Next}
+	for _, l := range answer.Lines {
+		out.Lines = append(out.Lines, api.LogLine{Number: l.Number, At: l.At, Level: l.Level, Message: l.Message})
+	}
+	return out, nil
+}
+
+// ListComparisons lists the ids of a task's comparisons, newest first.
+func (h *handlers) ListComparisons(ctx context.Context, r api.ListComparisonsRequestObject) (api.ListComparisonsResponseObject, error) {
+	id, err := h.service.Resolve(ctx, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	view, err := h.service.View(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	out := api.ListComparisons200JSONResponse{Comparisons: append([]string{}, view.Comparisons...)}
+	slices.Reverse(out.Comparisons)
+	if c := view.Comparison; c != nil {
+		out.Last = &api.ComparisonSummary{ID: c.ID, Type: c.Type, Result: c.Result, FinishedAt: c.FinishedAt}
+	}
+	return out, nil
+}
+
+// GetComparison shows one comparison.
+func (h *handlers) GetComparison(ctx context.Context, r api.GetComparisonRequestObject) (api.GetComparisonResponseObject, error) {
+	var answer contract.ComparisonAnswer
+	p := control.Page{Kind: contract.InspectDifferences, Comparison: r.N, After: value(r.Params.Cursor), Limit: limitOf(r.Params.Limit)}
+	if err := h.page(ctx, r.ID, p, &answer); err != nil {
+		return nil, err
+	}
+	out := api.GetComparison200JSONResponse{
+		ID: answer.ID, Type: answer.Type, Result: answer.Result, StartedAt: answer.StartedAt, FinishedAt: answer.FinishedAt,
+		Tables: make([]api.ComparedTable, 0, len(answer.Tables)), Next: answer.Next,
+	}
+	for _, t := range answer.Tables {
+		out.Tables = append(out.Tables, api.ComparedTable{
+			Schema: t.Schema, Table: t.Table, SourceRows: t.SourceRows, DestinationRows: t.DestinationRows, Result: t.Result, Differences: t.Differences,
+		})
+	}
+	if value(r.Params.Differences) {
+		rows := make([]api.Difference, 0, len(answer.Differences))
+		for _, d := range answer.Differences {
+			rows = append(rows, api.Difference{Schema: d.Table.Schema, Table: d.Table.Table, Key: d.Key, Kind: d.Kind})
+		}
+		out.DifferenceRows = &rows
+	}
+	return out, nil
+}
+
+// GetReport shows the final report.
+func (h *handlers) GetReport(ctx context.Context, r api.GetReportRequestObject) (api.GetReportResponseObject, error) {
+	id, err := h.service.Resolve(ctx, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	view, err := h.service.View(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if view.Report == nil {
+		return nil, fault.ReportMissing.New("task "+r.ID, "")
+	}
+	p := view.Report
+	out := api.GetReport200JSONResponse{
+		Forced: p.Forced, Incomplete: p.Incomplete, Tables: p.Tables, RowsCopied: p.RowsCopied, RowsApplied: p.RowsApplied,
+		Divergences: p.Divergences, WritesAfterStop: p.WritesAfterStop, OpenTransactions: known(p.OpenTransactions), PreparedXa: known(p.PreparedXA),
+		StopPosition: renderPosition(p.StopPosition), Warnings: append([]string{}, p.Warnings...), At: p.At,
+	}
+	out.Sequences.State, out.Sequences.Refreshed, out.Sequences.Total = p.Sequences.State, p.Sequences.Refreshed, p.Sequences.Total
+	return out, nil
+}
+
+// CreateSyncPoint notes the source's position now.
+func (h *handlers) CreateSyncPoint(ctx context.Context, r api.CreateSyncPointRequestObject) (api.CreateSyncPointResponseObject, error) {
+	id, err := h.service.Resolve(ctx, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	out, err := control.Send(ctx, h.service, id, contract.UpdateSyncPoint, contract.SyncPointRequest{Command: command(nil)}, "")
+	if err != nil {
+		return nil, err
+	}
+	point, reached, err := h.service.SyncPoint(ctx, id, out.SyncPoint)
+	if err != nil {
+		return nil, err
+	}
+	return api.CreateSyncPoint201JSONResponse(renderSyncPoint(point, reached)), nil
+}
+
+// GetSyncPoint says whether a sync point is reached.
+func (h *handlers) GetSyncPoint(ctx context.Context, r api.GetSyncPointRequestObject) (api.GetSyncPointResponseObject, error) {
+	id, err := h.service.Resolve(ctx, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	point, reached, err := h.service.SyncPoint(ctx, id, r.N)
+	if err != nil {
+		return nil, err
+	}
+	return api.GetSyncPoint200JSONResponse(renderSyncPoint(point, reached)), nil
+}
+
+func renderSyncPoint(p contract.SyncPoint, reached bool) api.SyncPoint {
+	out := api.SyncPoint{Number: p.Number, Reached: reached, At: p.At}
+	if at := renderPosition(&p.Position); at != nil {
+		out.Position = *at
+	}
+	return out
+}
+
+// TestTask tests the connections of a task.
+func (h *handlers) TestTask(ctx context.Context, r api.TestTaskRequestObject) (api.TestTaskResponseObject, error) {
+	id, err := h.service.Resolve(ctx, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	sides := []task.Side{task.SourceSide, task.DestinationSide}
+	if side := value(r.Body).Side; side != nil {
+		sides = []task.Side{task.Side(*side)}
+	}
+	out := api.TestTask200JSONResponse{Ok: true}
+	for _, side := range sides {
+		answer, err := h.service.Test(ctx, id, side)
+		if err != nil {
+			return nil, err
+		}
+		addSide((*api.TestResult)(&out), side, answer)
+	}
+	return out, nil
+}
+
+// TestConnection tests an endpoint that no task has yet.
+func (h *handlers) TestConnection(ctx context.Context, r api.TestConnectionRequestObject) (api.TestConnectionResponseObject, error) {
+	b := value(r.Body)
+	if !b.Side.Valid() {
+		return nil, &control.Invalid{Fields: []control.FieldError{{Field: "side", Message: "must be source or destination"}}}
+	}
+	e, err := endpointOf(b.Endpoint)
+	if err != nil {
+		return nil, err
+	}
+	if e.Host == "" || e.User == "" || e.Port < 0 || e.Port > 65535 {
+		return nil, &control.Invalid{Fields: []control.FieldError{{Field: "endpoint", Message: "host, port and user are needed"}}}
+	}
+	group := value(b.WorkerGroup)
+	if group == "" {
+		group = "default"
+	}
+	answer, err := h.service.TestEndpoint(ctx, group, task.Side(b.Side), e)
+	if err != nil {
+		return nil, err
+	}
+	out := api.TestConnection200JSONResponse{Ok: true}
+	addSide((*api.TestResult)(&out), task.Side(b.Side), answer)
+	return out, nil
+}
+
+func addSide(r *api.TestResult, side task.Side, a contract.TestAnswer) {
+	s := api.TestedSide{Side: string(side), Ok: a.OK, Millis: a.Millis, Kind: orNull(a.Kind), Version: orNull(a.Version), TLS: orNull(a.TLS)}
+	if a.Error != nil {
+		e := renderError(*a.Error)
+		s.Error = &e
+	}
+	r.Ok = r.Ok && a.OK
+	r.Sides = append(r.Sides, s)
+}
+
+// GetOperation says what became of a command.
+func (h *handlers) GetOperation(ctx context.Context, r api.GetOperationRequestObject) (api.GetOperationResponseObject, error) {
+	o, err := h.service.Operation(ctx, r.ID)
+	return api.GetOperation200JSONResponse(renderOperation(o)), err
+}
+
+// Doctor says what of the installation works.
+func (h *handlers) Doctor(ctx context.Context, _ api.DoctorRequestObject) (api.DoctorResponseObject, error) {
+	out := api.Doctor200JSONResponse{Ok: true}
+	for _, c := range h.service.Doctor(ctx, "default") {
+		out.Ok = out.Ok && c.OK
+		out.Checks = append(out.Checks, api.DoctorCheck{Name: c.Name, Ok: c.OK, Detail: c.Detail, Remedy: orNull(c.Remedy)})
+	}
+	return out, nil
+}
+
+// Version is the version of this process.
+func (h *handlers) Version(context.Context, api.VersionRequestObject) (api.VersionResponseObject, error) {
+	return api.Version200JSONResponse{Version: h.version}, nil
+}
+
+func (h *handlers) page(ctx context.Context, taskOrName string, p control.Page, into any) error {
+	id, err := h.service.Resolve(ctx, taskOrName)
+	if err != nil {
+		return err
+	}
+	return h.service.Page(ctx, id, p, into)
+}
+
+func limitOf(p *int) int {
+	if p == nil || *p < 1 || *p > 1000 {
+		return 100
+	}
+	return *p
+}
+
+// known is null for a count that could not be read.
+func known(n int) *int {
+	if n < 0 {
+		return nil
+	}
+	return &n
+}

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"shardlift/internal/contract"
+	"shardlift/internal/control"
+	"shardlift/internal/fault"
+	"shardlift/internal/task"
+	"shardlift/web/api"
+)
+
+// handlers implement the generated interface on control's service.
+type handlers struct {
+	service *control.Service
+	version string
+}
+
+var _ api.StrictServerInterface = (*handlers)(nil)
+
+// actorAPI is who acted when the API token was used; users come with their own issue.
+const actorAPI = "api"
+
+// CreateTask creates a task, or says what it would be.
+func (h *handlers) CreateTask(ctx context.Context, r api.CreateTaskRequestObject) (api.CreateTaskResponseObject, error) {
+	f, err := fileOf(*r.Body)
+	if err != nil {
+		return nil, err
+	}
+	if value(r.Params.DryRun) {
+		if err := h.service.Validate(&f); err != nil {
+			return nil, err
+		}
+		return api.CreateTask200JSONResponse(preview(f)), nil
+	}
+	id, created, err := h.service.Create(ctx, f, actorAPI, value(r.Params.IdempotencyKey))
+	if err != nil {
+		return nil, err
+	}
+	t, err := h.task(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if !created {
+		return api.CreateTask200JSONResponse(t), nil
+	}
+	return api.CreateTask201JSONResponse(t), nil
+}
+
+// ListTasks lists tasks by one call to visibility.
+func (h *handlers) ListTasks(ctx context.Context, r api.ListTasksRequestObject) (api.ListTasksResponseObject, error) {
+	p := r.Params
+	limit := 100
+	if p.Limit != nil {
+		limit = *p.Limit
+	}
+	lines, next, err := h.service.List(ctx, control.Filter{
+		Status: value(p.Status), Tag: value(p.Tag), Name: value(p.Name), Attention: value(p.Attention), Limit: limit, Cursor: value(p.Cursor),
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := api.ListTasks200JSONResponse{Tasks: make([]api.TaskSummary, 0, len(lines)), Next: orNull(next)}
+	for _, l := range lines {
+		out.Tasks = append(out.Tasks, renderLine(h.service, l))
+	}
+	return out, nil
+}
+
+// GetTask shows a task.
+func (h *handlers) GetTask(ctx context.Context, r api.GetTaskRequestObject) (api.GetTaskResponseObject, error) {
+	id, err := h.service.Resolve(ctx, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	t, err := h.task(ctx, id)
+	return api.GetTask200JSONResponse(t), err
+}
+
+// EditTask replaces a task's file.
+func (h *handlers) EditTask(ctx context.Context, r api.EditTaskRequestObject) (api.EditTaskResponseObject, error) {
+	id, err := h.service.Resolve(ctx, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	f, err := fileOf(*r.Body)
+	if err != nil {
+		return nil, err
+	}
+	revision := 0
+	if match := strings.Trim(value(r.Params.IfMatch), `"`); match != "" {
+		if revision, err = strconv.Atoi(match); err != nil {
+			return nil, &control.Invalid{Fields: []control.FieldError{{Field: "If-Match", Message: "must be the task's revision"}}}
+		}
+	}
+	out, err := h.service.Edit(ctx, id, f, contract.Command{Actor: actorAPI, Revision: revision}, value(r.Params.IdempotencyKey))
+	return api.EditTask200JSONResponse(outcome(out)), err
+}
+
+// DeleteTask removes an ended task.
+func (h *handlers) DeleteTask(ctx context.Context, r api.DeleteTaskRequestObject) (api.DeleteTaskResponseObject, error) {
+	id, err := h.service.Resolve(ctx, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	operation, err := h.service.Delete(ctx, id, actorAPI)
+	if err != nil {
+		return nil, err
+	}
+	if operation.State == "done" {
+		return api.DeleteTask200JSONResponse(renderOperation(operation)), nil
+	}
+	return api.DeleteTask202JSONResponse(renderOperation(operation)), nil
+}
+
+func (h *handlers) task(ctx context.Context, id string) (api.Task, error) {
+	d, err := h.service.Task(ctx, id)
+	if err != nil {
+		return api.Task{}, err
+	}
+	return renderTask(h.service, d, time.Now()), nil
+}
+
+// fileOf takes a request's file over; both have the same JSON.
+func fileOf(body api.TaskFile) (task.File, error) {
+	data, err := json.Marshal(body)
+	if err != nil {
+		return task.File{}, fault.Internal.New("task file", "")
+	}
+	var f task.File
+	if err := json.Unmarshal(data, &f); err != nil {
+		return task.File{}, fault.InvalidFile.New("task file", "")
+	}
+	return f, nil
+}
+
+func endpointOf(body api.EndpointFile) (task.Endpoint, error) {
+	data, err := json.Marshal(body)
+	if err != nil {
+		return task.Endpoint{}, fault.Internal.New("endpoint", "")
+	}
+	var e task.Endpoint
+	if err := json.Unmarshal(data, &e); err != nil {
+		return task.Endpoint{}, fault.InvalidFile.New("endpoint", "")
+	}
+	return e, nil
+}
+
+// preview is a valid file as a task that was not created.
+func preview(f task.File) api.Task {
+	t := renderTask(&control.Service{}, control.Details{TaskID: "", Name: f.Name}, time.Now())
+	t.Description, t.Type, t.Status, t.StatusLabel, t.Phase = f.Description, string(f.Type), "CONFIGURATION", "Configuration", "configuration"
+	t.CreatedAt, t.StatusSince, t.Warnings = nil, nil, []string{}
+	t.Source.Endpoint, t.Source.User = fmt.Sprintf("%s:%d", f.Source.Host, f.Source.Port), f.Source.User
+	t.Destination.Endpoint, t.Destination.User = fmt.Sprintf("%s:%d", f.Destination.Host, f.Destination.Port), f.Destination.User
+	t.Tags, t.WorkerGroup = f.Tags, &f.WorkerGroup
+	t.Temporal.WorkflowID, t.Temporal.URL = "", ""
+	return t
+}
+
+func outcome(o control.Outcome) api.Outcome {
+	return api.Outcome{Status: string(o.Status), Phase: string(o.Phase), Revision: o.Revision, OperationID: o.OperationID, Comparison: orNull(o.Comparison)}
+}
+
+func renderOperation(o control.Operation) api.Operation {
+	out := api.Operation{ID: o.ID, State: api.OperationState(o.State)}
+	if o.Err != nil {
+		p := problem(o.Err)
+		out.Problem = &p
+	}
+	return out
+}
+
+func cutTag(tag string) (key, val string, ok bool) { return strings.Cut(tag, "=") }
+
+// value is the zero value for a nil pointer.
+func value[T any](p *T) T {
+	if p == nil {
+		var zero T
+		return zero
+	}
+	return *p
+}
