@@ -62,6 +62,8 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	metrics := telemetry.NewMetrics()
+	options.MetricsHandler = metrics.Temporal()
 	temporal, err := temporalconn.Lazy(options)
 	if err != nil {
 		return err
@@ -72,5 +74,5 @@ func run(ctx context.Context, args []string) error {
 		Workers: func() (secret.PublicKey, error) { return secret.ReadPublicKey(secret.PublicPath(settings.KeysFile)) },
 	}}
 	ready := func(ctx context.Context) error { return temporalconn.Ready(ctx, temporal, options.Namespace) }
-	return serve(ctx, newServer(h, guard, pages, ready, log), settings, log)
+	return serve(ctx, newServer(h, guard, pages, ready, metrics.Handler(), log), settings, log)
 }

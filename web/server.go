@@ -10,7 +10,6 @@ import (
 
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/rs/zerolog"
 
 	"shardlift/internal/config"
@@ -24,7 +23,7 @@ const largestBody = "4M"
 
 // newServer puts API, pages and health together. ready says why the process
 // cannot work yet, nil when it can.
-func newServer(h *handlers, guard *auth.Guard, pages *console.Pages, ready func(context.Context) error, log zerolog.Logger) *echo.Echo {
+func newServer(h *handlers, guard *auth.Guard, pages *console.Pages, ready func(context.Context) error, metrics http.Handler, log zerolog.Logger) *echo.Echo {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.JSONSerializer = strictJSON{}
@@ -46,7 +45,7 @@ func newServer(h *handlers, guard *auth.Guard, pages *console.Pages, ready func(
 		}
 		return c.String(http.StatusOK, "ok\n")
 	})
-	health.GET("/metrics", echo.WrapHandler(promhttp.Handler()))
+	health.GET("/metrics", echo.WrapHandler(metrics))
 	return e
 }
 

@@ -1,0 +1,218 @@
+package applier
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"shardlift/internal/destination"
+	"shardlift/internal/fault"
+	"shardlift/internal/mysqlconn"
+)
+
+// session is a fenced connection to the destination.
+type session = *destination.Session
+
+// idleSave is how often the checkpoint moves while no selected row changes.
+const idleSave = time.Second
+
+// apply writes one window and moves the checkpoint to its end.
+func (a *applier) apply(ctx context.Context, w *window) error {
+	if err := a.throttle(ctx, w); err != nil {
+		return err
+	}
+	strict := w.strictable() && a.strict()
+	if err := a.truncate(ctx, w); err != nil {
+		return err
+	}
+	if err := a.writeOrRedo(ctx, w, strict); err != nil {
+		return err
+	}
+	if err := a.save(ctx, w, strict); err != nil {
+		return err
+	}
+	if w.barrier != nil {
+		close(w.barrier)
+	}
+	return nil
+}
+
+// strict says whether every position that a former attempt may have written up
+// to has passed.
+func (a *applier) strict() bool {
+	for len(a.safeUntil) > 0 {
+		covered, err := a.applied.Position.Covers(a.safeUntil[0])
+		if err != nil || !covered {
+			return false
+		}
+		a.safeUntil = a.safeUntil[1:]
+	}
+	return true
+}
+
+func (a *applier) throttle(ctx context.Context, w *window) error {
+	if a.Throttle == nil || w.rows == 0 {
+		return nil
+	}
+	if err := a.Throttle.Wait(ctx, w.rows, int64(w.bytes)); err != nil {
+		return fmt.Errorf("wait for the rate limit: %w", err)
+	}
+	return nil
+}
+
+// writeOrRedo writes the window. Whatever goes wrong in strict mode, and a lost
+// connection in either, is made good by writing the same window in safe mode:
+// it sets the same final states from any half-written one.
+func (a *applier) writeOrRedo(ctx context.Context, w *window, strict bool) error {
+	err := a.write(ctx, w, strict)
+	if err == nil || ctx.Err() != nil || errors.Is(err, fault.Fenced) {
+		return err
+	}
+	if strict {
+		if stop := a.judge(ctx, err); stop != nil {
+			return stop
+		}
+	} else if !mysqlconn.IsConnectionLost(err) && !errors.Is(err, destination.ErrUnknownOutcome) {
+		return err
+	}
+	if err := a.renewSessions(ctx); err != nil {
+		return err
+	}
+	a.stats.redone()
+	if err := a.write(ctx, w, false); err != nil {
+		return fmt.Errorf("write window again in safe mode: %w", err)
+	}
+	return nil
+}
+
+// judge decides about a failure in strict mode: divergent rows are noted, and
+// stop the run unless the policy is to report them.
+func (a *applier) judge(ctx context.Context, cause error) error {
+	found, err := a.divergences(ctx, cause)
+	if err != nil {
+		if mysqlconn.IsConnectionLost(err) || errors.Is(err, destination.ErrUnknownOutcome) {
+			return nil
+		}
+		return err
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	for _, d := range found {
+		if err := a.Store.AddDivergence(ctx, a.Group, d.Table, d.KeyHash, d.Kind); err != nil {
+			return fmt.Errorf("note divergence of %s: %w", d.Table, err)
+		}
+	}
+	a.applied.Divergences += int64(len(found))
+	if a.ReportDivergence {
+		return nil
+	}
+	d := found[0]
+	return fault.Divergence.New(d.Table.String(), "%d rows, the first with key hash %016x is %s", len(found), d.KeyHash, d.Kind)
+}
+
+// truncate empties the destination tables of a TRUNCATE; the barrier before it
+// has flushed all lanes, and its own window is written before the next one.
+func (a *applier) truncate(ctx context.Context, w *window) error {
+	for _, t := range w.truncate {
+		m, err := a.Mapping(ctx, t)
+		if err != nil {
+			return fmt.Errorf("map table %s: %w", t.Name, err)
+		}
+		s, err := a.session(ctx, 0)
+		if err != nil {
+			return err
+		}
+		if _, err := s.Exec(ctx, a.Destination.Dialect().Truncate(m).SQL); err != nil {
+			return fmt.Errorf("truncate %s: %w", m.Destination.Name, err)
+		}
+	}
+	return nil
+}
+
+// save moves the checkpoint to the window's end. Without rows it moves about
+// once a second, and always at the end of a run, at a barrier and at Stop.
+func (a *applier) save(ctx context.Context, w *window, strict bool) error {
+	if w.end.IsZero() {
+		a.applied.Rows += w.rows
+		return nil
+	}
+	next := a.applied
+	next.Position = w.end
+	next.Rows += w.rows
+	next.Transactions += w.transactions
+	if !w.sourceTime.IsZero() {
+		next.SourceTime = w.sourceTime
+	}
+	due := w.rows > 0 || w.final || w.barrier != nil || len(w.truncate) > 0 || time.Since(a.saved) >= idleSave
+	if !due && a.Stop != nil {
+		covered, err := w.end.Covers(*a.Stop)
+		due = err != nil || covered
+	}
+	if !due {
+		a.stats.idle(w)
+		return nil
+	}
+	if err := a.Store.Save(ctx, a.Fence, next); err != nil {
+		return fmt.Errorf("save checkpoint of group %d: %w", a.Group, err)
+	}
+	a.applied, a.saved = next, time.Now()
+	a.stats.appliedWindow(w, next, strict)
+	return nil
+}
+
+// session returns the lane's connection, opened and registered with the fence.
+func (a *applier) session(ctx context.Context, lane int) (session, error) {
+	if a.sessions[lane] != nil {
+		return a.sessions[lane], nil
+	}
+	s, err := a.Destination.Session(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("open destination session of lane %d: %w", lane, err)
+	}
+	if err := a.Fence.Register(ctx, s); err != nil {
+		return nil, errors.Join(fmt.Errorf("register session of lane %d: %w", lane, err), s.Close())
+	}
+	a.sessions[lane] = s
+	return s, nil
+}
+
+// renewSessions drops all connections after one was lost and makes sure that
+// the server has given them up too, so that none of their transactions can
+// still commit behind the window that is written again.
+func (a *applier) renewSessions(ctx context.Context) error {
+	var ids []string
+	for _, s := range a.sessions {
+		if s != nil {
+			ids = append(ids, s.ID())
+		}
+	}
+	a.closeSessions()
+	if len(ids) == 0 {
+		return nil
+	}
+	if err := a.Destination.Kill(ctx, ids); err != nil {
+		return fmt.Errorf("end lost sessions: %w", err)
+	}
+	return nil
+}
+
+func (a *applier) closeSessions() {
+	for i, s := range a.sessions {
+		if s != nil {
+			_ = s.Close()
+			a.sessions[i] = nil
+		}
+	}
+}
+
+func (a *applier) isConflict(err error) bool { return mysqlconn.IsDeadlock(err) }
+
+// retryable says whether reading on from the checkpoint may help.
+func retryable(err error) bool {
+	if errors.Is(err, fault.Fenced) {
+		return false
+	}
+	return fault.ClassOf(err) == fault.Retry
+}

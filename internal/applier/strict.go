@@ -1,0 +1,122 @@
+package applier
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"shardlift/internal/dialect"
+	"shardlift/internal/mysqlconn"
+	"shardlift/internal/row"
+	"shardlift/internal/table"
+)
+
+// changeKind is what a statement does to each of its rows.
+type changeKind uint8
+
+const (
+	kindDelete changeKind = iota + 1
+	kindInsert
+	kindUpsert
+	kindReplace
+)
+
+// statementError is a statement that the destination refused.
+type statementError struct {
+	statement statement
+	item      item
+	err       error
+}
+
+func (e *statementError) Error() string {
+	return fmt.Sprintf("write %d rows of %s: %v", len(e.statement.rows), e.statement.fold.mapping.Destination.Name, e.err)
+}
+
+func (e *statementError) Unwrap() error { return e.err }
+
+// countError is a strict statement that affected another number of rows than
+// its changes can.
+type countError struct {
+	statement statement
+	item      item
+	affected  int64
+}
+
+func (e *countError) Error() string {
+	return fmt.Sprintf("write %d rows of %s: %d rows affected, expected %d",
+		len(e.statement.rows), e.statement.fold.mapping.Destination.Name, e.affected, e.statement.expect)
+}
+
+// Divergence is a row that was not on the destination what it was on the
+// source before a change. KeyHash names it; its values are never shown.
+type Divergence struct {
+	Table   table.Name
+	KeyHash uint64
+	// Kind is "missing" (a row to change or delete was not there), "present" (a
+	// row to insert was there) or "changed" (the row had the new values already).
+	Kind string
+}
+
+// divergences finds out which rows of a refused or miscounted strict statement
+// are not as they should be: each row is written alone, counted, and all of it
+// rolled back.
+func (a *applier) divergences(ctx context.Context, err error) ([]Divergence, error) {
+	var st statement
+	var it item
+	if counted, ok := errors.AsType[*countError](err); ok {
+		st, it = counted.statement, counted.item
+	} else if refused, ok := errors.AsType[*statementError](err); ok && refused.statement.expect >= 0 && mysqlconn.IsDuplicateKey(refused.err) {
+		st, it = refused.statement, refused.item
+	} else {
+		return nil, nil
+	}
+	s, err := a.session(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Begin(ctx); err != nil {
+		return nil, fmt.Errorf("begin to find divergent rows: %w", err)
+	}
+	found, err := a.countEach(ctx, s, st, it)
+	return found, errors.Join(err, s.Rollback(ctx))
+}
+
+func (a *applier) countEach(ctx context.Context, s session, st statement, it item) ([]Divergence, error) {
+	if err := a.guard(ctx, s, it.place); err != nil {
+		return nil, err
+	}
+	// Statements of the item before this one belong to the state it was counted in.
+	for _, earlier := range it.statements {
+		if earlier.sql == st.sql {
+			break
+		}
+		if _, err := s.Exec(ctx, earlier.sql); err != nil {
+			return nil, fmt.Errorf("find divergent rows of %s: %w", st.fold.mapping.Destination.Name, err)
+		}
+	}
+	want := st.expect / int64(max(len(st.rows), 1))
+	var found []Divergence
+	for i := range st.rows {
+		one := st.rows[i : i+1]
+		affected, err := s.Exec(ctx, a.statements(st.fold, one, st.kind, want)[0].sql)
+		if err != nil && !mysqlconn.IsDuplicateKey(err) {
+			return found, fmt.Errorf("find divergent rows of %s: %w", st.fold.mapping.Destination.Name, err)
+		}
+		if err == nil && affected == want {
+			continue
+		}
+		found = append(found, divergence(st.fold.mapping, one[0], st.kind, affected, err != nil))
+	}
+	return found, nil
+}
+
+func divergence(m *dialect.Mapping, r row.Row, kind changeKind, affected int64, duplicate bool) Divergence {
+	d := Divergence{Table: m.Destination.Name, KeyHash: r.KeyHash(m.Identity), Kind: "missing"}
+	switch {
+	case duplicate:
+		d.Kind = "present"
+	case kind == kindUpsert && affected == 0:
+		d.Kind = "changed"
+	}
+	return d
+}
