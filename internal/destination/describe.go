@@ -45,7 +45,7 @@ func (d *Destination) describe(ctx context.Context, n table.Name) (*table.Table,
 	}
 	text := options(created[0]["create table"])
 	t.Engine = cmp.Or(option(text, engineOption), "InnoDB")
-	t.Charset, t.Collation = strings.ToLower(option(text, charsetOption)), strings.ToLower(option(text, collateOption))
+	t.Charset, t.Collation = charsetName(option(text, charsetOption)), charsetName(option(text, collateOption))
 	return t, nil
 }
 
@@ -75,7 +75,7 @@ func addKeys(t *table.Table, keys []record) error {
 		t.Keys[at].Parts = append(t.Keys[at].Parts, part)
 	}
 	slices.SortStableFunc(t.Keys, func(a, b table.Key) int {
-		return rank(a) - rank(b)
+		return cmp.Or(rank(a)-rank(b), cmp.Compare(a.Name, b.Name))
 	})
 	return nil
 }
@@ -109,4 +109,9 @@ func option(text string, pattern *regexp.Regexp) string {
 		return m[1]
 	}
 	return ""
+}
+
+// charsetName is how mysqlconn names character sets and collations.
+func charsetName(printed string) string {
+	return strings.Replace(strings.ToLower(printed), "utf8mb3", "utf8", 1)
 }
