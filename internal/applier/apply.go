@@ -189,10 +189,7 @@ func (a *applier) renewSessions(ctx context.Context) error {
 		}
 	}
 	a.closeSessions()
-	if len(ids) == 0 {
-		return nil
-	}
-	if err := a.Destination.Kill(ctx, ids); err != nil {
+	if err := a.Fence.Settle(ctx, ids); err != nil {
 		return fmt.Errorf("end lost sessions: %w", err)
 	}
 	return nil
