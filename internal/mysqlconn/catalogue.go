@@ -35,6 +35,48 @@ func Catalogue(ctx context.Context, q Querier, schema string, names []string) ([
 	}, func(a, b *table.Table) int { return a.Name.Compare(b.Name) }), nil
 }
 
+// Columns reads only the columns of one table, none when it does not exist: the
+// cheap way to see that a definition has not changed.
+func Columns(ctx context.Context, q Querier, n table.Name) ([]table.Column, error) {
+	t := &table.Table{Name: n}
+	r := catalogueReader{q: q, schema: n.Schema, names: []string{n.Table}, byName: map[string]*table.Table{n.Table: t}}
+	if err := r.columns(ctx); err != nil {
+		return nil, fmt.Errorf("read the columns of %s: %w", n, Fault(err, n.String()))
+	}
+	return t.Columns, nil
+}
+
+// Records reads a result of unknown columns: one map per row from lower-case
+// column names to values, NULL as "". For SHOW statements, whose columns differ
+// between versions.
+func Records(ctx context.Context, q Querier, query string) ([]map[string]string, error) {
+	rows, err := q.QueryContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	names, err := rows.Columns()
+	if err != nil {
+		return nil, err
+	}
+	var out []map[string]string
+	values, into := make([]sql.RawBytes, len(names)), make([]any, len(names))
+	for i := range values {
+		into[i] = &values[i]
+	}
+	for rows.Next() {
+		if err := rows.Scan(into...); err != nil {
+			return nil, err
+		}
+		record := make(map[string]string, len(names))
+		for i, name := range names {
+			record[strings.ToLower(name)] = string(values[i])
+		}
+		out = append(out, record)
+	}
+	return out, rows.Err()
+}
+
 // GIPKSetting shows generated invisible primary keys in the catalogue: the row
 // image has them in any case.
 func GIPKSetting() Setting {

@@ -1,6 +1,7 @@
 package mysqlconn
 
 import (
+	"context"
 	"net"
 	"strconv"
 	"time"
@@ -52,7 +53,14 @@ type Config struct {
 	WriteTimeout   time.Duration
 	// Session is set on every new connection, in order, after the character set.
 	Session []Setting
+	// OnConnect sees every new connection after its session is set; an error
+	// closes it and comes back from whoever wanted a connection.
+	OnConnect func(ctx context.Context, ask Ask) error
 }
+
+// Ask runs a query on a new connection and returns the first column of its
+// first row as text, "" for NULL or no row.
+type Ask func(ctx context.Context, query string) (string, error)
 
 // defaultConnectTimeout bounds everything until a connection can be used.
 const defaultConnectTimeout = 10 * time.Second

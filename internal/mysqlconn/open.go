@@ -7,6 +7,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 
 	"github.com/go-sql-driver/mysql"
@@ -48,8 +49,9 @@ func Open(ctx context.Context, c Config) (*sql.DB, error) {
 type connector struct {
 	inner driver.Connector
 	// plain is tried when encryption is preferred and the server cannot do it.
-	plain   driver.Connector
-	session []Setting
+	plain     driver.Connector
+	session   []Setting
+	onConnect func(ctx context.Context, ask Ask) error
 }
 
 func newConnector(c Config) (*connector, error) {
@@ -57,7 +59,7 @@ func newConnector(c Config) (*connector, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &connector{session: c.settings()}
+	out := &connector{session: c.settings(), onConnect: c.OnConnect}
 	if out.inner, err = c.driverConnector(encryption); err != nil {
 		return nil, err
 	}
@@ -162,7 +164,36 @@ func (c *connector) prepare(ctx context.Context, conn driver.Conn) error {
 			return fmt.Errorf("set session variable %s: %w", s.Name, err)
 		}
 	}
-	return nil
+	if c.onConnect == nil {
+		return nil
+	}
+	return c.onConnect(ctx, func(ctx context.Context, query string) (string, error) { return ask(ctx, conn, query) })
+}
+
+func ask(ctx context.Context, conn driver.Conn, query string) (answer string, err error) {
+	queryer, ok := conn.(driver.QueryerContext)
+	if !ok {
+		return "", errors.New("the driver cannot query")
+	}
+	rows, err := queryer.QueryContext(ctx, query, nil)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	values := make([]driver.Value, len(rows.Columns()))
+	switch err := next(rows, values); {
+	case errors.Is(err, io.EOF):
+		return "", nil
+	case err != nil:
+		return "", err
+	}
+	if text, ok := values[0].([]byte); ok {
+		return string(text), nil
+	}
+	if values[0] == nil {
+		return "", nil
+	}
+	return fmt.Sprint(values[0]), nil
 }
 
 // setNames falls back to utf8 on servers older than 5.5.3.
@@ -172,4 +203,11 @@ func setNames(ctx context.Context, execer driver.ExecerContext) error {
 		_, err = execer.ExecContext(ctx, "SET NAMES utf8", nil)
 	}
 	return err
+}
+
+// Discard closes a connection instead of giving it back to the pool: with it go
+// its locks, its transaction and its settings.
+func Discard(conn *sql.Conn) {
+	_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+	_ = conn.Close()
 }

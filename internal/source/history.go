@@ -1,0 +1,195 @@
+package source
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"shardlift/internal/fault"
+	"shardlift/internal/mysqlconn"
+	"shardlift/internal/position"
+)
+
+// BinaryLog is one binlog file.
+type BinaryLog struct {
+	Name string
+	Size uint64
+}
+
+// BinaryLogs lists the binlog files, the oldest first.
+func (s *Source) BinaryLogs(ctx context.Context) ([]BinaryLog, error) {
+	records, err := mysqlconn.Records(ctx, s.db, "SHOW BINARY LOGS")
+	if err != nil {
+		return nil, fmt.Errorf("list the binlog files: %w", mysqlconn.Fault(err, "source"))
+	}
+	out := make([]BinaryLog, 0, len(records))
+	for _, r := range records {
+		size, err := strconv.ParseUint(r["file_size"], 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("list the binlog files: %w", err)
+		}
+		out = append(out, BinaryLog{r["log_name"], size})
+	}
+	return out, nil
+}
+
+// CheckHistory says whether the server is still one that has everything after
+// from and had everything before it: nil, or fault.BinlogPurged,
+// fault.HistoryLost or fault.ServerChanged.
+func (s *Source) CheckHistory(ctx context.Context, from position.Position) error {
+	if from.IsZero() {
+		return nil
+	}
+	now, err := mysqlconn.Probe(ctx, s.db)
+	if err != nil {
+		return err
+	}
+	if now.Flavor != from.Flavor {
+		return fault.ServerChanged.New(from.String(), "it is of the %s family now", now.Flavor)
+	}
+	switch {
+	case !from.HasGTID():
+		return s.checkFile(ctx, now, from)
+	case !now.GTID:
+		return fault.HistoryLost.New(from.String(), "the source has no GTIDs any more")
+	case from.Flavor == position.MariaDB:
+		return s.checkDomains(ctx, from)
+	default:
+		return s.checkSet(ctx, from)
+	}
+}
+
+func (s *Source) checkSet(ctx context.Context, from position.Position) error {
+	var executed, purged string
+	if err := s.db.QueryRowContext(ctx, "SELECT @@GLOBAL.gtid_executed, @@GLOBAL.gtid_purged").Scan(&executed, &purged); err != nil {
+		return fmt.Errorf("read the source's GTID sets: %w", mysqlconn.Fault(err, "source"))
+	}
+	return compareSets(from, executed, purged)
+}
+
+// compareSets: executed has to hold everything of from, from everything that
+// was purged.
+func compareSets(from position.Position, executed, purged string) error {
+	mine, err := from.Set()
+	if err != nil {
+		return err
+	}
+	all, err := position.ParseSet(from.Flavor, executed)
+	if err != nil {
+		return err
+	}
+	gone, err := position.ParseSet(from.Flavor, purged)
+	if err != nil {
+		return err
+	}
+	if !all.Contains(mine) {
+		return fault.HistoryLost.New(from.String(), "")
+	}
+	if !mine.Contains(gone) {
+		return fault.BinlogPurged.New(from.String(), "")
+	}
+	return nil
+}
+
+// checkDomains takes what the oldest file begins with as what was purged.
+func (s *Source) checkDomains(ctx context.Context, from position.Position) error {
+	files, err := s.BinaryLogs(ctx)
+	if err != nil {
+		return err
+	}
+	if len(files) == 0 {
+		return fault.BinlogOff.New("source", "")
+	}
+	var executed string
+	var oldest []byte
+	query := fmt.Sprintf("SELECT @@GLOBAL.gtid_binlog_pos, BINLOG_GTID_POS('%s', %d)", files[0].Name, binlogHeader)
+	if err := s.db.QueryRowContext(ctx, query).Scan(&executed, &oldest); err != nil {
+		return fmt.Errorf("read the source's GTID positions: %w", mysqlconn.Fault(err, "source"))
+	}
+	return compareSets(from, executed, string(oldest))
+}
+
+func (s *Source) checkFile(ctx context.Context, now mysqlconn.Capabilities, from position.Position) error {
+	if from.Server != now.Identity() {
+		return fault.ServerChanged.New(from.String(), "")
+	}
+	files, err := s.BinaryLogs(ctx)
+	if mysqlconn.IsAccessDenied(err) {
+		return s.checkHeadFile(ctx, from)
+	}
+	if err != nil {
+		return err
+	}
+	if len(files) == 0 {
+		return fault.BinlogOff.New("source", "")
+	}
+	i := slices.IndexFunc(files, func(f BinaryLog) bool { return f.Name == from.File })
+	switch {
+	case i < 0 && position.CompareFile(from.File, 0, files[0].Name, 0) < 0:
+		return fault.BinlogPurged.New(from.String(), "")
+	case i < 0:
+		return fault.HistoryLost.New(from.String(), "the file does not exist")
+	case from.Offset > files[i].Size:
+		return fault.HistoryLost.New(from.String(), "the file ends before it")
+	default:
+		return nil
+	}
+}
+
+// checkHeadFile is all that an account may see that cannot list the files.
+func (s *Source) checkHeadFile(ctx context.Context, from position.Position) error {
+	head, err := s.Head(ctx)
+	if err != nil {
+		return err
+	}
+	if position.CompareFile(head.File, head.Offset, from.File, from.Offset) < 0 {
+		return fault.HistoryLost.New(from.String(), "the source's binlog ends before it")
+	}
+	return nil
+}
+
+// Pin makes each connection that is opened from now on prove that its server's
+// history contains the position: by the GTID set, else by being the same server.
+func (s *Source) Pin(from position.Position) {
+	if !from.IsZero() {
+		s.pin.from.Store(&from)
+	}
+}
+
+func (p *pin) check(ctx context.Context, ask mysqlconn.Ask) error {
+	from := p.from.Load()
+	if from == nil {
+		return nil
+	}
+	if !from.HasGTID() {
+		return sameServer(ctx, ask, *from)
+	}
+	query := "SELECT @@GLOBAL.gtid_executed"
+	if from.Flavor == position.MariaDB {
+		query = "SELECT @@GLOBAL.gtid_binlog_pos"
+	}
+	executed, err := ask(ctx, query)
+	if mysqlconn.IsUnknownVariable(err) {
+		return fault.HistoryLost.New(from.String(), "the source has no GTIDs any more")
+	}
+	if err != nil {
+		return err
+	}
+	return compareSets(*from, executed, "")
+}
+
+func sameServer(ctx context.Context, ask mysqlconn.Ask, from position.Position) error {
+	identity, err := ask(ctx, "SELECT @@GLOBAL.server_uuid")
+	if mysqlconn.IsUnknownVariable(err) {
+		identity, err = ask(ctx, "SELECT @@GLOBAL.server_id")
+		identity = "id:" + identity
+	}
+	if err != nil {
+		return err
+	}
+	if identity != from.Server {
+		return fault.ServerChanged.New(from.String(), "")
+	}
+	return nil
+}

@@ -1,0 +1,220 @@
+package source
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"shardlift/internal/fault"
+	"shardlift/internal/mysqlconn"
+	"shardlift/internal/position"
+	"shardlift/internal/table"
+)
+
+// How long one attempt waits for table locks (writers wait behind it), how long
+// attempts go on, and the pause between them.
+const (
+	lockAttempt  = 2 * time.Second
+	lockAttempts = 15
+	startPause   = time.Second
+)
+
+// StartPosition returns a position of which every transaction before it is seen
+// by any SELECT that begins later (rule 1 of the design), and before which no
+// XA transaction waits for its verdict. Each family has the one way that was
+// never ahead when measured; see TestStartPosition_NeverAheadOfSelect.
+//
+// tables are those that the SELECTs will read; they are locked for an instant
+// only on MySQL without a usable GTID set where RELOAD is not granted.
+func (s *Source) StartPosition(ctx context.Context, tables []table.Name) (position.Position, error) {
+	for attempt := 1; ; attempt++ {
+		p, err := s.visible(ctx, tables)
+		if err != nil {
+			return p, fmt.Errorf("take the start position: %w", err)
+		}
+		// Asked after the position: one prepared before it has its rows before
+		// the position, and no SELECT shows them yet.
+		prepared, err := s.PreparedXA(ctx)
+		if err != nil {
+			return p, err
+		}
+		if prepared <= 0 {
+			return p, nil
+		}
+		if attempt == lockAttempts {
+			return p, fault.XAPrepared.New("source", "%d of them", prepared)
+		}
+		if err := pause(ctx, startPause); err != nil {
+			return p, err
+		}
+	}
+}
+
+func (s *Source) visible(ctx context.Context, tables []table.Name) (position.Position, error) {
+	switch s.family() {
+	case familyGTID:
+		return s.status(ctx, s.db)
+	case familyMariaDB:
+		return s.snapshot(ctx)
+	default:
+		p, err := s.flushed(ctx)
+		if mysqlconn.IsAccessDenied(err) {
+			return s.locked(ctx, tables)
+		}
+		return p, err
+	}
+}
+
+// snapshot is MariaDB's way: a consistent snapshot knows the position it was
+// taken at.
+func (s *Source) snapshot(ctx context.Context) (p position.Position, err error) {
+	err = s.onConn(ctx, func(conn *sql.Conn) error {
+		if _, err := conn.ExecContext(ctx, "START TRANSACTION WITH CONSISTENT SNAPSHOT"); err != nil {
+			return err
+		}
+		status, err := mysqlconn.Records(ctx, conn, "SHOW STATUS LIKE 'binlog_snapshot_%'")
+		if err != nil {
+			return err
+		}
+		p = position.Position{Flavor: s.capabilities.Flavor, Server: s.capabilities.Identity()}
+		for _, record := range status {
+			switch strings.ToLower(record["variable_name"]) {
+			case "binlog_snapshot_file":
+				p.File = record["value"]
+			case "binlog_snapshot_position":
+				p.Offset, err = strconv.ParseUint(record["value"], 10, 64)
+			}
+		}
+		if err != nil || p.File == "" {
+			return fault.BinlogOff.New("source", "")
+		}
+		if _, err := conn.ExecContext(ctx, "ROLLBACK"); err != nil {
+			return err
+		}
+		p, err = s.withSet(ctx, conn, p, fmt.Sprintf("SELECT BINLOG_GTID_POS('%s', %d)", p.File, p.Offset))
+		return err
+	})
+	return p, err
+}
+
+// flushed begins a new binlog file: the server waits until everything in older
+// files is committed in the engines. It locks no rows and needs RELOAD.
+func (s *Source) flushed(ctx context.Context) (p position.Position, err error) {
+	err = s.onConn(ctx, func(conn *sql.Conn) error {
+		if _, err := conn.ExecContext(ctx, "FLUSH BINARY LOGS"); err != nil {
+			return err
+		}
+		record, err := masterStatus(ctx, conn)
+		if err != nil {
+			return err
+		}
+		p = position.Position{Flavor: s.capabilities.Flavor, Server: s.capabilities.Identity(), File: record["file"], Offset: binlogHeader}
+		if !s.capabilities.GTID {
+			return nil
+		}
+		p, err = s.previousSet(ctx, conn, p)
+		return err
+	})
+	return p, err
+}
+
+// binlogHeader is where the first event of a file begins.
+const binlogHeader = 4
+
+// previousSet reads the set at the beginning of a binlog file from its second event.
+func (s *Source) previousSet(ctx context.Context, q mysqlconn.Querier, p position.Position) (position.Position, error) {
+	events, err := mysqlconn.Records(ctx, q, fmt.Sprintf("SHOW BINLOG EVENTS IN '%s' LIMIT 2", p.File))
+	if err != nil {
+		return p, err
+	}
+	for _, e := range events {
+		if e["event_type"] != "Previous_gtids" {
+			continue
+		}
+		set, err := position.ParseSet(p.Flavor, e["info"])
+		if err != nil {
+			return p, err
+		}
+		return p.WithSet(set), nil
+	}
+	return p, errors.New("the binlog file does not begin with its GTID set")
+}
+
+// locked takes the position while nobody can be between the binlog and the
+// engine with rows of the tables. Only with autocommit=0 does LOCK TABLES take
+// the engine's own locks, for which commits under way must end; with
+// autocommit=1 the position was ahead in 770 of 7,921 polls.
+func (s *Source) locked(ctx context.Context, tables []table.Name) (position.Position, error) {
+	if len(tables) == 0 {
+		return position.Position{}, errors.New("no tables to lock")
+	}
+	for attempt := 1; ; attempt++ {
+		p, err := s.lockOnce(ctx, tables)
+		if err == nil {
+			return p, nil
+		}
+		if !mysqlconn.IsDeadlock(err) {
+			return p, err
+		}
+		if attempt == lockAttempts {
+			return p, fault.StartLockTimeout.Wrap(mysqlconn.Fault(err, "LOCK TABLES"), "source")
+		}
+		if err := pause(ctx, startPause); err != nil {
+			return p, err
+		}
+	}
+}
+
+func (s *Source) lockOnce(ctx context.Context, tables []table.Name) (p position.Position, err error) {
+	var list []string
+	for _, n := range tables {
+		list = append(list, quote(n)+" READ")
+	}
+	seconds := strconv.Itoa(int(lockAttempt / time.Second))
+	err = s.onConn(ctx, func(conn *sql.Conn) error {
+		for _, statement := range []string{
+			"SET SESSION innodb_table_locks = 1", "SET SESSION autocommit = 0",
+			"SET SESSION lock_wait_timeout = " + seconds, "SET SESSION innodb_lock_wait_timeout = " + seconds,
+			"LOCK TABLES " + strings.Join(list, ", "),
+		} {
+			if _, err := conn.ExecContext(ctx, statement); err != nil {
+				return err
+			}
+		}
+		p, err = s.status(ctx, conn)
+		return err
+	})
+	return p, err
+}
+
+// onConn runs f on a connection that is closed afterwards, with its locks,
+// settings and transactions.
+func (s *Source) onConn(ctx context.Context, f func(*sql.Conn) error) error {
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return mysqlconn.Fault(err, "source")
+	}
+	err = f(conn)
+	mysqlconn.Discard(conn)
+	return mysqlconn.Fault(err, "source")
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
+}
+
+func quote(n table.Name) string {
+	clean := strings.NewReplacer("`", "``")
+	return "`" + clean.Replace(n.Schema) + "`.`" + clean.Replace(n.Table) + "`"
+}
