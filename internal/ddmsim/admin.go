@@ -43,14 +43,15 @@ func (ss *session) kill(t *text) error {
 	if other == nil {
 		return sqlError(1094, "HY000", fmt.Sprintf("Unknown thread id: %d", id))
 	}
-	return ss.end1(other, whole)
+	return ss.stop(other, whole)
 }
 
-// end1 stops what the other session runs on the nodes. For the whole
+// stop ends what the other session runs on the nodes. For the whole
 // connection the node connections end first, then the client's socket, so that
 // nothing of it can commit once KILL has answered.
-func (ss *session) end1(other *session, whole bool) error {
+func (ss *session) stop(other *session, whole bool) error {
 	other.mu.Lock()
+	other.killed = other.killed || whole
 	if other.cancel != nil && other.current != "" {
 		other.cancel()
 	}

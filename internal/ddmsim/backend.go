@@ -73,7 +73,7 @@ func (p *pool) borrow(ctx context.Context, at place, vars map[string]string) (*b
 		}
 		return b, nil
 	}
-	b, err := p.open(ctx, at)
+	b, err := p.openPatiently(ctx, at)
 	if err != nil {
 		return nil, err
 	}
@@ -116,6 +116,25 @@ func subset(a, b map[string]string) bool {
 		}
 	}
 	return true
+}
+
+// patience is how long a statement waits for a node that has no connection left.
+const patience = 5 * time.Second
+
+func (p *pool) openPatiently(ctx context.Context, at place) (*backend, error) {
+	deadline, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		b, err := p.open(ctx, at)
+		if errorCode(err) != 1040 && errorCode(err) != 1203 {
+			return b, err
+		}
+		select {
+		case <-deadline.Done():
+			return nil, err
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 }
 
 func (p *pool) open(ctx context.Context, at place) (*backend, error) {

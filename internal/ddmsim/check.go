@@ -18,8 +18,12 @@ var computeOnly = map[string]bool{
 // checkTokens refuses what can be seen without parsing: user variables, the
 // session's own functions, forbidden functions, window functions.
 func (ss *session) checkTokens(t *text, h hints) error {
+	if t.at(0, "SHOW") || t.at(0, "KILL") || t.at(0, "DDMSIM") {
+		return nil // account names and addresses have an @
+	}
 	hinted := h.shard >= 0
 	isSet := t.at(0, "SET")
+	isDML := t.at(0, "SELECT") || t.at(0, "INSERT") || t.at(0, "REPLACE") || t.at(0, "UPDATE") || t.at(0, "DELETE") || t.at(0, "(")
 	for i := range t.tok {
 		switch t.tok[i].kind {
 		case tokVariable:
@@ -31,7 +35,7 @@ func (ss *session) checkTokens(t *text, h hints) error {
 				return refuse("D-14", "assignment := is not supported")
 			}
 		case tokWord:
-			if !t.at(i+1, "(") {
+			if !isDML || !t.at(i+1, "(") {
 				continue
 			}
 			name := strings.ToUpper(t.src(i))

@@ -67,11 +67,10 @@ func (ss *session) everywhere(schema string, list []target, sql func(physical st
 	g.SetLimit(2 * len(ss.server.cfg.Nodes))
 	for shard, tables := range byShard {
 		g.Go(func() error {
-			b, err := ss.server.pool.borrow(ss.ctx, ss.server.placeOf(schema, shard), ss.vars)
+			b, err := ss.borrow(ss.server.placeOf(schema, shard))
 			if err != nil {
 				return err
 			}
-			ss.hold(b)
 			defer ss.release(b)
 			for _, at := range tables {
 				if _, err := b.exec(sql(at.table), false); err != nil {

@@ -14,9 +14,8 @@ import (
 // The methods here are the listener's callbacks; each runs on the goroutine of
 // its client's connection.
 
-// NewConnection counts the connection before its handshake.
+// NewConnection comes before the handshake.
 func (s *Server) NewConnection(c *mysql.Conn) {
-	s.open.Add(1)
 	ss := newSession(s, c)
 	c.ClientData = ss
 	c.StatusFlags |= mysql.ServerStatusAutocommit

@@ -37,7 +37,7 @@ func (ss *session) scatter(q *query, sel *sqlparser.Select, table *tableRule, li
 	if m.changed(sel, work) {
 		sub.stmt, sub.rewrite = work, true
 	}
-	results, err := ss.each(q.schema, sub.callsFor(table, list))
+	results, err := ss.each(q.schema, sub.callsFor(table, list), ss.binary)
 	if err != nil {
 		return nil, err
 	}

@@ -76,7 +76,7 @@ func (ss *session) selectSharded(q *query, h hints) (*sqltypes.Result, error) {
 		list = h.limit(table.route(sel.Where))
 	}
 	if len(list) == 1 {
-		results, err := ss.each(q.schema, q.callsFor(table, list))
+		results, err := ss.each(q.schema, q.callsFor(table, list), ss.binary)
 		if err != nil {
 			return nil, err
 		}

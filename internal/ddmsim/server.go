@@ -91,7 +91,7 @@ func (s *Server) listen() error {
 		return err
 	}
 	s.listener, err = mysql.NewListenerWithConfig(mysql.ListenerConfig{
-		Listener: l, AuthServer: (*authServer)(s), Handler: s,
+		Listener: countingListener{l, &s.open}, AuthServer: (*authServer)(s), Handler: s,
 		ConnReadBufferSize: 64 << 10, MultiQuery: true,
 	})
 	if err != nil {
@@ -188,3 +188,19 @@ type account string
 
 // Get gives the listener the caller's name.
 func (a account) Get() *querypb.VTGateCallerID { return &querypb.VTGateCallerID{Username: string(a)} }
+
+// countingListener counts connections when they are accepted, so that Close
+// waits for those whose handshake has not begun.
+type countingListener struct {
+	net.Listener
+	open *sync.WaitGroup
+}
+
+// Accept implements net.Listener.
+func (l countingListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err == nil {
+		l.open.Add(1)
+	}
+	return c, err
+}

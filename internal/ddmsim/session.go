@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
+	"strings"
 	"sync"
 	"time"
 
@@ -29,6 +29,7 @@ type session struct {
 	mu      sync.Mutex
 	busy    map[*backend]struct{} // running a statement now or held by the transaction
 	current string                // statement under way
+	killed  bool                  // no node connection may be taken any more
 	ctx     context.Context       // of the running statement
 	cancel  context.CancelFunc
 }
@@ -88,7 +89,7 @@ func (ss *session) run(sql string, binary bool) (*sqltypes.Result, error) {
 	r, err := ss.statement(sql)
 	ss.flags()
 	if ctx.Err() != nil && err != nil && ss.server.ctx.Err() == nil {
-		err = sqlError(1317, "70100", "Query execution was interrupted")
+		err = interrupted()
 	}
 	for range ss.server.faults.matching(sql, true) {
 		return nil, errDropClient
@@ -108,7 +109,7 @@ func (ss *session) faultsBefore(sql string) error {
 			select {
 			case <-f.hold:
 			case <-ss.ctx.Done():
-				return sqlError(1317, "70100", "Query execution was interrupted")
+				return interrupted()
 			}
 		case f.delay > 0:
 			timer := time.NewTimer(f.delay)
@@ -116,7 +117,7 @@ func (ss *session) faultsBefore(sql string) error {
 			case <-timer.C:
 			case <-ss.ctx.Done():
 				timer.Stop()
-				return sqlError(1317, "70100", "Query execution was interrupted")
+				return interrupted()
 			}
 		case f.drop:
 			return errDropClient
@@ -133,6 +134,7 @@ func (ss *session) need(written string) (string, error) {
 	if name == "" {
 		name = ss.schema
 	}
+	name = strings.ToLower(name)
 	if name == "" {
 		return "", sqlError(1046, "3D000", "No database selected")
 	}
@@ -155,22 +157,36 @@ func (ss *session) table(o objectName) (*tableRule, error) {
 // one from the pool.
 func (ss *session) loan(at place) (*backend, func(), error) {
 	if ss.tx != nil {
+		if ss.tx.broken {
+			return nil, nil, sqlError(1003, "HY000", "ddmsim: Transaction error, need to rollback")
+		}
 		b, err := ss.tx.backend(ss, at)
 		return b, func() {}, err
 	}
-	b, err := ss.server.pool.borrow(ss.ctx, at, ss.vars)
+	b, err := ss.borrow(at)
 	if err != nil {
 		return nil, nil, err
 	}
-	ss.hold(b)
 	return b, func() { ss.release(b) }, nil
 }
 
-func (ss *session) hold(b *backend) {
+// borrow takes a connection from the pool, unless the statement was killed.
+func (ss *session) borrow(at place) (*backend, error) {
+	b, err := ss.server.pool.borrow(ss.ctx, at, ss.vars)
+	if err != nil {
+		return nil, err
+	}
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
+	if ss.killed || ss.ctx.Err() != nil {
+		ss.server.pool.give(b)
+		return nil, interrupted()
+	}
 	ss.busy[b] = struct{}{}
+	return b, nil
 }
+
+func interrupted() error { return sqlError(1317, "70100", "Query execution was interrupted") }
 
 func (ss *session) release(b *backend) {
 	ss.mu.Lock()
@@ -243,5 +259,3 @@ func (ss *session) after(err error) error {
 	}
 	return err
 }
-
-func (ss *session) snapshotVars() map[string]string { return maps.Clone(ss.vars) }

@@ -45,7 +45,7 @@ func (t *transaction) backend(ss *session, at place) (*backend, error) {
 		}
 	}
 	t.mu.Unlock()
-	b, err := ss.server.pool.borrow(ss.ctx, at, ss.vars)
+	b, err := ss.borrow(at)
 	if err != nil {
 		return nil, err
 	}
@@ -54,10 +54,10 @@ func (t *transaction) backend(ss *session, at place) (*backend, error) {
 		begin = "XA START " + quoteText(t.xid) + "," + quoteText(at.database)
 	}
 	if _, err := b.exec(begin, false); err != nil {
-		ss.server.pool.drop(b)
+		b.broken = true
+		ss.release(b)
 		return nil, err
 	}
-	ss.hold(b)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.order = append(t.order, b)
@@ -269,7 +269,7 @@ type call struct {
 
 // each runs the calls: shards in parallel, the calls of a shard in order. The
 // results come in the order of the calls.
-func (ss *session) each(schema string, calls []call) ([]*sqltypes.Result, error) {
+func (ss *session) each(schema string, calls []call, binary bool) ([]*sqltypes.Result, error) {
 	results := make([]*sqltypes.Result, len(calls))
 	byShard := map[int][]int{}
 	for i, c := range calls {
@@ -282,7 +282,7 @@ func (ss *session) each(schema string, calls []call) ([]*sqltypes.Result, error)
 		}
 		defer done()
 		for _, i := range indexes {
-			if results[i], err = b.exec(calls[i].sql, ss.binary); err != nil {
+			if results[i], err = b.exec(calls[i].sql, binary); err != nil {
 				return err
 			}
 		}
@@ -307,7 +307,7 @@ func (ss *session) write(schema string, calls []call) ([]*sqltypes.Result, error
 	}
 	ss.beginImplicit()
 	if ss.tx != nil || len(calls) == 1 {
-		results, err := ss.each(schema, calls)
+		results, err := ss.each(schema, calls, false)
 		if err != nil && ss.tx != nil && len(calls) > 1 {
 			ss.tx.broken = true // some shards may have the statement, some not
 		}
@@ -316,7 +316,7 @@ func (ss *session) write(schema string, calls []call) ([]*sqltypes.Result, error
 	ss.tx = ss.newTransaction()
 	// A lock is never waited for in two shards' orders by one client: sort.
 	slices.SortStableFunc(calls, func(a, b call) int { return a.shard - b.shard })
-	results, err := ss.each(schema, calls)
+	results, err := ss.each(schema, calls, false)
 	if err != nil {
 		ss.rollback()
 		return nil, err
