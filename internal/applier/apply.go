@@ -65,12 +65,12 @@ func (a *applier) throttle(ctx context.Context, w *window) error {
 // connection in either, is made good by writing the same window in safe mode:
 // it sets the same final states from any half-written one.
 func (a *applier) writeOrRedo(ctx context.Context, w *window, strict bool) error {
-	err := a.write(ctx, w, strict)
+	phase, err := a.write(ctx, w, strict)
 	if err == nil || ctx.Err() != nil || errors.Is(err, fault.Fenced) {
 		return err
 	}
 	if strict {
-		if stop := a.judge(ctx, err); stop != nil {
+		if stop := a.judge(ctx, phase, err); stop != nil {
 			return stop
 		}
 	} else if !mysqlconn.IsConnectionLost(err) && !errors.Is(err, destination.ErrUnknownOutcome) {
@@ -80,7 +80,7 @@ func (a *applier) writeOrRedo(ctx context.Context, w *window, strict bool) error
 		return err
 	}
 	a.stats.redone()
-	if err := a.write(ctx, w, false); err != nil {
+	if _, err := a.write(ctx, w, false); err != nil {
 		return fmt.Errorf("write window again in safe mode: %w", err)
 	}
 	return nil
@@ -88,8 +88,11 @@ func (a *applier) writeOrRedo(ctx context.Context, w *window, strict bool) error
 
 // judge decides about a failure in strict mode: divergent rows are noted, and
 // stop the run unless the policy is to report them.
-func (a *applier) judge(ctx context.Context, cause error) error {
-	found, err := a.divergences(ctx, cause)
+func (a *applier) judge(ctx context.Context, phase []*item, cause error) error {
+	if !isDivergence(cause) {
+		return nil
+	}
+	found, err := a.divergences(ctx, phase)
 	if err != nil {
 		if mysqlconn.IsConnectionLost(err) || errors.Is(err, destination.ErrUnknownOutcome) {
 			return nil
@@ -107,6 +110,10 @@ func (a *applier) judge(ctx context.Context, cause error) error {
 	a.applied.Divergences += int64(len(found))
 	if a.ReportDivergence {
 		return nil
+	}
+	// The count survives the stop; the position stays where it was.
+	if err := a.Store.Save(ctx, a.Fence, a.applied); err != nil {
+		return fmt.Errorf("save the count of divergences: %w", err)
 	}
 	d := found[0]
 	return fault.Divergence.New(d.Table.String(), "%d rows, the first with key hash %016x is %s", len(found), d.KeyHash, d.Kind)

@@ -27,7 +27,7 @@ const (
 // Stream is what the applier reads; *binlog.Stream is one.
 type Stream interface {
 	Next(ctx context.Context) (binlog.Event, error)
-	Close() error
+	Close()
 }
 
 // Verdict says what to do with a DDL event.
@@ -179,7 +179,7 @@ func (a *applier) serveStream(ctx context.Context) error {
 	g.Go(func() error { r.run(ctx, stream); return nil })
 	g.Go(func() error { return a.applyAll(ctx, r.windows) })
 	err = g.Wait()
-	closeErr := stream.Close()
+	stream.Close()
 	switch {
 	case errors.Is(err, errStopped):
 		return nil
@@ -187,8 +187,6 @@ func (a *applier) serveStream(ctx context.Context) error {
 		return err
 	case r.err != nil:
 		return r.err
-	case closeErr != nil:
-		return fmt.Errorf("close binlog stream: %w", closeErr)
 	case r.drainedEarly:
 		return ErrDrained
 	default:

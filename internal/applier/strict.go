@@ -24,7 +24,6 @@ const (
 // statementError is a statement that the destination refused.
 type statementError struct {
 	statement statement
-	item      item
 	err       error
 }
 
@@ -38,7 +37,6 @@ func (e *statementError) Unwrap() error { return e.err }
 // its changes can.
 type countError struct {
 	statement statement
-	item      item
 	affected  int64
 }
 
@@ -57,55 +55,58 @@ type Divergence struct {
 	Kind string
 }
 
-// divergences finds out which rows of a refused or miscounted strict statement
-// are not as they should be: each row is written alone, counted, and all of it
-// rolled back.
-func (a *applier) divergences(ctx context.Context, err error) ([]Divergence, error) {
-	var st statement
-	var it item
-	if counted, ok := errors.AsType[*countError](err); ok {
-		st, it = counted.statement, counted.item
-	} else if refused, ok := errors.AsType[*statementError](err); ok && refused.statement.expect >= 0 && mysqlconn.IsDuplicateKey(refused.err) {
-		st, it = refused.statement, refused.item
-	} else {
-		return nil, nil
+// isDivergence says whether a strict write failed because of what the
+// destination holds.
+func isDivergence(err error) bool {
+	if _, ok := errors.AsType[*countError](err); ok {
+		return true
 	}
-	s, err := a.session(ctx, 0)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.Begin(ctx); err != nil {
-		return nil, fmt.Errorf("begin to find divergent rows: %w", err)
-	}
-	found, err := a.countEach(ctx, s, st, it)
-	return found, errors.Join(err, s.Rollback(ctx))
+	refused, ok := errors.AsType[*statementError](err)
+	return ok && refused.statement.expect >= 0 && mysqlconn.IsDuplicateKey(refused.err)
 }
 
-func (a *applier) countEach(ctx context.Context, s session, st statement, it item) ([]Divergence, error) {
+// divergences finds out which rows of the failed phase are not as they should
+// be: each row of the items that were not committed is written alone, counted,
+// and all of it rolled back. Rows of a later phase are not counted.
+func (a *applier) divergences(ctx context.Context, phase []*item) ([]Divergence, error) {
+	var found []Divergence
+	for _, it := range phase {
+		if it.committed {
+			continue
+		}
+		s, err := a.session(ctx, 0)
+		if err != nil {
+			return found, err
+		}
+		if err := s.Begin(ctx); err != nil {
+			return found, fmt.Errorf("begin to find divergent rows: %w", err)
+		}
+		some, err := a.countEach(ctx, s, it)
+		found = append(found, some...)
+		if err := errors.Join(err, s.Rollback(ctx)); err != nil {
+			return found, err
+		}
+	}
+	return found, nil
+}
+
+func (a *applier) countEach(ctx context.Context, s session, it *item) ([]Divergence, error) {
 	if err := a.guard(ctx, s, it.place); err != nil {
 		return nil, err
 	}
-	// Statements of the item before this one belong to the state it was counted in.
-	for _, earlier := range it.statements {
-		if earlier.sql == st.sql {
-			break
-		}
-		if _, err := s.Exec(ctx, earlier.sql); err != nil {
-			return nil, fmt.Errorf("find divergent rows of %s: %w", st.fold.mapping.Destination.Name, err)
-		}
-	}
-	want := st.expect / int64(max(len(st.rows), 1))
 	var found []Divergence
-	for i := range st.rows {
-		one := st.rows[i : i+1]
-		affected, err := s.Exec(ctx, a.statements(st.fold, one, st.kind, want)[0].sql)
-		if err != nil && !mysqlconn.IsDuplicateKey(err) {
-			return found, fmt.Errorf("find divergent rows of %s: %w", st.fold.mapping.Destination.Name, err)
+	for _, st := range it.statements {
+		want := st.expect / int64(max(len(st.rows), 1))
+		for i := range st.rows {
+			one := st.rows[i : i+1]
+			affected, err := s.Exec(ctx, a.statements(st.fold, one, st.kind, want)[0].sql)
+			if err != nil && !mysqlconn.IsDuplicateKey(err) {
+				return found, fmt.Errorf("find divergent rows of %s: %w", st.fold.mapping.Destination.Name, err)
+			}
+			if err != nil || affected != want {
+				found = append(found, divergence(st.fold.mapping, one[0], st.kind, affected, err != nil))
+			}
 		}
-		if err == nil && affected == want {
-			continue
-		}
-		found = append(found, divergence(st.fold.mapping, one[0], st.kind, affected, err != nil))
 	}
 	return found, nil
 }

@@ -58,7 +58,7 @@ func (w *window) addRows(ev binlog.Event, m *dialect.Mapping) {
 // addEnd moves the window's end.
 func (w *window) addEnd(ev binlog.Event) {
 	if ev.Kind == binlog.Commit {
-		w.transactions++
+		w.transactions += int64(ev.Transactions)
 	}
 	w.end = ev.Position
 	w.open = false

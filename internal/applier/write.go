@@ -37,6 +37,7 @@ type statement struct {
 type item struct {
 	place      place
 	statements []statement
+	committed  bool
 }
 
 // place is where an item's rows live. Shard -1 stands for rows whose shard is
@@ -48,7 +49,7 @@ type place struct {
 }
 
 // phases turns a window into the items of phase 1 and phase 2.
-func (a *applier) phases(w *window, strict bool) [2][]item {
+func (a *applier) phases(w *window, strict bool) [2][]*item {
 	var deletes, writes items
 	for _, f := range w.order {
 		if strict {
@@ -62,18 +63,18 @@ func (a *applier) phases(w *window, strict bool) [2][]item {
 			a.split(&writes, f, p.replaces, kindReplace, -1)
 		}
 	}
-	return [2][]item{deletes.sorted(), writes.sorted()}
+	return [2][]*item{deletes.sorted(), writes.sorted()}
 }
 
 type items map[place][]statement
 
 // sorted returns the items with the most statements first: they take longest.
-func (s items) sorted() []item {
-	out := make([]item, 0, len(s))
+func (s items) sorted() []*item {
+	out := make([]*item, 0, len(s))
 	for p, statements := range s {
-		out = append(out, item{p, statements})
+		out = append(out, &item{place: p, statements: statements})
 	}
-	slices.SortFunc(out, func(a, b item) int { return len(b.statements) - len(a.statements) })
+	slices.SortFunc(out, func(a, b *item) int { return len(b.statements) - len(a.statements) })
 	return out
 }
 
@@ -148,21 +149,22 @@ func (a *applier) statements(f *fold, rows []row.Row, kind changeKind, perRow in
 }
 
 // write writes both phases of a window; phase 1 of all lanes is committed
-// before phase 2 begins.
-func (a *applier) write(ctx context.Context, w *window, strict bool) error {
+// before phase 2 begins. With an error it returns the items of the phase that
+// failed; those that are not committed have left nothing behind.
+func (a *applier) write(ctx context.Context, w *window, strict bool) ([]*item, error) {
 	for _, phase := range a.phases(w, strict) {
 		if err := a.writePhase(ctx, phase); err != nil {
-			return err
+			return phase, err
 		}
 	}
-	return nil
+	return nil, nil
 }
 
-func (a *applier) writePhase(ctx context.Context, phase []item) error {
+func (a *applier) writePhase(ctx context.Context, phase []*item) error {
 	if len(phase) == 0 {
 		return nil
 	}
-	queue := make(chan item, len(phase))
+	queue := make(chan *item, len(phase))
 	for _, it := range phase {
 		queue <- it
 	}
@@ -182,7 +184,7 @@ func (a *applier) writePhase(ctx context.Context, phase []item) error {
 }
 
 // writeItem commits one item, trying again after deadlocks and lock waits.
-func (a *applier) writeItem(ctx context.Context, lane int, it item) error {
+func (a *applier) writeItem(ctx context.Context, lane int, it *item) error {
 	for attempt := 1; ; attempt++ {
 		err := a.tryItem(ctx, lane, it)
 		if err == nil || !a.isConflict(err) || attempt == maxConflicts {
@@ -194,7 +196,7 @@ func (a *applier) writeItem(ctx context.Context, lane int, it item) error {
 	}
 }
 
-func (a *applier) tryItem(ctx context.Context, lane int, it item) error {
+func (a *applier) tryItem(ctx context.Context, lane int, it *item) error {
 	s, err := a.session(ctx, lane)
 	if err != nil {
 		return err
@@ -208,20 +210,21 @@ func (a *applier) tryItem(ctx context.Context, lane int, it item) error {
 	if err := s.Commit(ctx); err != nil {
 		return fmt.Errorf("commit on lane %d: %w", lane, err)
 	}
+	it.committed = true
 	return nil
 }
 
-func (a *applier) execute(ctx context.Context, s session, it item) error {
+func (a *applier) execute(ctx context.Context, s session, it *item) error {
 	if err := a.guard(ctx, s, it.place); err != nil {
 		return err
 	}
 	for _, st := range it.statements {
 		affected, err := s.Exec(ctx, st.sql)
 		if err != nil {
-			return &statementError{statement: st, item: it, err: err}
+			return &statementError{statement: st, err: err}
 		}
 		if st.expect >= 0 && affected != st.expect {
-			return &countError{statement: st, item: it, affected: affected}
+			return &countError{statement: st, affected: affected}
 		}
 	}
 	return nil

@@ -1,0 +1,171 @@
+package applier
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"shardlift/internal/fault"
+	"shardlift/internal/position"
+)
+
+const (
+	usersTable = "(id BIGINT NOT NULL, v INT, w INT NOT NULL, s INT NOT NULL, x VARCHAR(40), PRIMARY KEY (id), UNIQUE KEY v (v), UNIQUE KEY w (w))"
+	logTable   = "(id BIGINT NOT NULL AUTO_INCREMENT, s INT NOT NULL, x VARCHAR(40), PRIMARY KEY (id))"
+)
+
+var (
+	twoTables = map[string]string{"users": usersTable, "log": logTable}
+	twoRules  = map[string]string{"users": "DBPARTITION BY MOD_HASH(s)", "log": "DBPARTITION BY MOD_HASH(id)"}
+)
+
+// storm runs transactions with inserts, deletes, swaps of unique values, key
+// moves and shard key moves.
+func (r *rig) storm(seed uint64, transactions int) {
+	r.t.Helper()
+	rng := rand.New(rand.NewPCG(seed, 1))
+	for range transactions {
+		tx, err := r.db.BeginTx(r.t.Context(), nil)
+		require.NoError(r.t, err)
+		failed := false
+		for range 1 + rng.IntN(4) {
+			a, b := rng.IntN(40), rng.IntN(40)
+			var s []string
+			switch rng.IntN(9) {
+			case 0, 1:
+				s = []string{fmt.Sprintf("INSERT IGNORE INTO users VALUES (%d, %d, %d, %d, 'x%d')", a, rng.IntN(60), rng.IntN(200), rng.IntN(9), b)}
+			case 2:
+				s = []string{fmt.Sprintf("DELETE FROM users WHERE id = %d", a)}
+			case 3:
+				s = []string{fmt.Sprintf("UPDATE users SET x = 'y%d' WHERE id = %d", b, a)}
+			case 4:
+				s = []string{fmt.Sprintf("UPDATE IGNORE users SET id = %d WHERE id = %d", b, a)}
+			case 5:
+				s = []string{fmt.Sprintf("UPDATE users SET s = %d WHERE id = %d", rng.IntN(9), a)}
+			case 6: // swap two unique values
+				s = []string{
+					fmt.Sprintf("SELECT v INTO @a FROM users WHERE id = %d", a), fmt.Sprintf("SELECT v INTO @b FROM users WHERE id = %d", b),
+					fmt.Sprintf("UPDATE users SET v = NULL WHERE id = %d", a), fmt.Sprintf("UPDATE IGNORE users SET v = @a WHERE id = %d", b),
+					fmt.Sprintf("UPDATE IGNORE users SET v = @b WHERE id = %d", a),
+				}
+			case 7: // a chain: each row takes its neighbour's key
+				s = []string{fmt.Sprintf("UPDATE users SET id = id + 1 WHERE id >= %d ORDER BY id DESC", a), "UPDATE IGNORE users SET id = id - 20 WHERE id > 60"}
+			default:
+				s = []string{fmt.Sprintf("INSERT INTO log (s, x) VALUES (%d, 'l')", b), fmt.Sprintf("UPDATE log SET x = CONCAT(x, '.') WHERE id %% 7 = %d LIMIT 3", a%7)}
+			}
+			for _, statement := range s {
+				if _, err := tx.ExecContext(r.t.Context(), statement); err != nil && !strings.Contains(err.Error(), "1329") {
+					failed = true
+				}
+			}
+		}
+		if failed || rng.IntN(10) == 0 {
+			require.NoError(r.t, tx.Rollback())
+			continue
+		}
+		require.NoError(r.t, tx.Commit())
+	}
+}
+
+// TestRule4To6_StormOfKeyChangesConverges applies storms in many runs, so in
+// safe and in strict mode, to plain servers and to shards.
+func TestRule4To6_StormOfKeyChangesConverges(t *testing.T) {
+	for _, c := range []struct {
+		source  string
+		sharded bool
+	}{{"mysql97", false}, {"mysql97", true}, {"mysql56", false}, {"mariadb", true}, {"mysql55", false}, {"mysql57", true}, {"mysql80", false}} {
+		t.Run(fmt.Sprintf("%s sharded %v", c.source, c.sharded), func(t *testing.T) {
+			rules := twoRules
+			if !c.sharded {
+				rules = nil
+			}
+			r := newRig(t, c.source, c.sharded, twoTables, rules)
+			for seed := range uint64(3) {
+				r.storm(seed, 150)
+				out := r.drain()
+				r.requireEqual()
+				require.Zero(t, out.Divergences)
+			}
+		})
+	}
+}
+
+// TestRule6_StrictModeReportsWhatSomebodyChanged: rows that were deleted, added
+// or changed behind the applier's back are found when a change meets them.
+func TestRule6_StrictModeReportsWhatSomebodyChanged(t *testing.T) {
+	r := newRig(t, "mysql97", false, twoTables, nil)
+	r.exec("INSERT INTO users VALUES (1,1,1,1,'a'),(2,2,2,2,'b'),(3,3,3,3,'c'),(4,4,4,4,'d'),(5,5,5,5,'e')")
+	r.drain()
+	_, err := r.dstDB.ExecContext(t.Context(), "DELETE FROM users WHERE id = 2")
+	require.NoError(t, err)
+	_, err = r.dstDB.ExecContext(t.Context(), "INSERT INTO users VALUES (9,9,9,9,'foreign')")
+	require.NoError(t, err)
+
+	// Safe mode lasts until the restart's position, so the changes come after it.
+	strict := func(c *Config) {
+		head := c.Head
+		c.Head = func(ctx context.Context) (p position.Position, err error) { _, err = head(ctx); return r.from, err }
+	}
+	r.together("UPDATE users SET x = 'canary' WHERE id = 2", "INSERT INTO users VALUES (9,90,9,9,'ours')", "UPDATE users SET x = 'fine' WHERE id = 3")
+	ctx := t.Context()
+	out, err := Run(ctx, r.config(strict))
+	require.ErrorIs(t, err, fault.Divergence)
+	require.NotContains(t, err.Error(), "canary")
+	require.False(t, out.Drained)
+
+	// The resumed run sets the rows right in safe mode, and the count stays.
+	require.Equal(t, int64(2), out.Divergences)
+	out = r.drain()
+	require.Equal(t, int64(2), out.Divergences)
+	r.requireEqual()
+
+	_, err = r.dstDB.ExecContext(t.Context(), "DELETE FROM users WHERE id IN (1, 2, 3)")
+	require.NoError(t, err)
+	r.together("UPDATE users SET x = 'one' WHERE id = 1", "DELETE FROM users WHERE id = 2", "UPDATE users SET v = 77 WHERE id = 3")
+	out = r.drain(strict, func(c *Config) { c.ReportDivergence = true })
+	require.Equal(t, int64(4), out.Divergences, "rows 2 and 3 are missing in the first phase, which ends the counting")
+	r.requireEqual()
+	found, err := r.store.Divergences(ctx, 10)
+	require.NoError(t, err)
+	require.Len(t, found, 3, "row 2 twice")
+	for _, d := range found[:1] {
+		require.Equal(t, r.to+".users", d.Table.String())
+	}
+}
+
+// TestRule5_LargeTransactionIsCutIntoWindows: a transaction many times larger
+// than a window is applied in parts, and the checkpoint moves at its end only.
+func TestRule5_LargeTransactionIsCutIntoWindows(t *testing.T) {
+	r := newRig(t, "mysql97", true, twoTables, twoRules)
+	tx, err := r.db.BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	for i := range 20 {
+		var b strings.Builder
+		for j := range 500 {
+			if j > 0 {
+				b.WriteByte(',')
+			}
+			fmt.Fprintf(&b, "(%d,'row %d')", j, i)
+		}
+		_, err := tx.ExecContext(t.Context(), "INSERT INTO log (s, x) VALUES "+b.String())
+		require.NoError(t, err)
+	}
+	require.NoError(t, tx.Commit())
+	out := r.drain(func(c *Config) { c.WindowBytes = 64 << 10 })
+	require.Equal(t, int64(1), out.Transactions)
+	require.Equal(t, int64(10_000), out.Rows)
+	r.requireEqual()
+}
+
+// TestRule11_TruncateFlushesBeforeAndAfter: rows before a TRUNCATE go, rows after it stay.
+func TestRule11_TruncateFlushesBeforeAndAfter(t *testing.T) {
+	r := newRig(t, "mysql97", true, twoTables, twoRules)
+	r.exec("INSERT INTO log (s, x) VALUES (1,'a'),(2,'b')", "TRUNCATE log", "INSERT INTO log (s, x) VALUES (3,'c')")
+	r.drain()
+	r.requireEqual()
+	require.Len(t, rows(t, r.dstDB, "log"), 1)
+}
