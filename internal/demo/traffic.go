@@ -96,9 +96,11 @@ func work(rng *rand.Rand) []string {
 		return []string{fmt.Sprintf("UPDATE orders SET customer_id = %d, state = 'paid' WHERE id = %d", other, order)}
 	case p < 86: // two customers swap their e-mail addresses: a unique key moves both ways
 		return []string{
-			fmt.Sprintf("UPDATE customers a JOIN customers b ON a.id = %d AND b.id = %d AND a.id <> b.id SET a.email = CONCAT('swap', b.email, '#', a.id)", customer, other),
-			fmt.Sprintf("UPDATE customers SET email = CONCAT('x', id, '.', %d, '@example.org') WHERE id = %d", rng.Uint32(), other),
-			fmt.Sprintf("UPDATE customers SET email = CONCAT('y', id, '.', %d, '@example.org') WHERE id = %d", rng.Uint32(), customer),
+			fmt.Sprintf("SELECT email INTO @a FROM customers WHERE id = %d FOR UPDATE", customer),
+			fmt.Sprintf("SELECT email INTO @b FROM customers WHERE id = %d FOR UPDATE", other),
+			fmt.Sprintf("UPDATE customers SET email = CONCAT('swap-', id) WHERE id = %d", customer),
+			fmt.Sprintf("UPDATE customers SET email = @a WHERE id = %d", other),
+			fmt.Sprintf("UPDATE customers SET email = @b WHERE id = %d", customer),
 		}
 	case p < 89: // lines change their number: the primary key changes
 		return []string{fmt.Sprintf("UPDATE order_items SET line = line + 10 WHERE order_id = %d ORDER BY line DESC", order)}
