@@ -18,6 +18,9 @@ type Position struct {
 	// and so goes on beyond the 4 GiB at which the event header wraps.
 	File   string `json:"file,omitempty"`
 	Offset uint64 `json:"offset,omitempty"`
+	// Created is when File was made (the time of its format event, seconds), 0
+	// unknown: a restored source may have a file of the same name.
+	Created uint32 `json:"created,omitempty"`
 	// GTID is the set of transactions before this place; nil for a source
 	// without GTIDs, "" for an empty set.
 	GTID *string `json:"gtid,omitempty"`

@@ -1,0 +1,95 @@
+package binlog
+
+import (
+	"context"
+	"net"
+	"sync"
+	"time"
+)
+
+// closeTimeout bounds the connection that ends the old dump on the source.
+const closeTimeout = 3 * time.Second
+
+// connections makes the syncer's connections and can end them at once: the
+// syncer knows no context.
+type connections struct {
+	dial        func(ctx context.Context, network, address string) (net.Conn, error)
+	readTimeout time.Duration
+
+	mu     sync.Mutex
+	open   map[*conn]struct{}
+	ending bool
+}
+
+// dialContext is the syncer's dialer. Once the feed ends it gives only
+// connections with a short life, for the KILL of the dump that was left.
+func (c *connections) dialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	c.mu.Lock()
+	ending := c.ending
+	c.mu.Unlock()
+	if ending {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, closeTimeout)
+		defer cancel()
+	}
+	plain, err := c.dial(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	out := &conn{Conn: plain, owner: c, timeout: c.readTimeout}
+	if ending {
+		out.until = time.Now().Add(closeTimeout)
+		_ = plain.SetDeadline(out.until)
+		return out, nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ending {
+		_ = plain.Close()
+		return nil, net.ErrClosed
+	}
+	c.open[out] = struct{}{}
+	return out, nil
+}
+
+// end closes every connection.
+func (c *connections) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ending = true
+	for one := range c.open {
+		_ = one.Conn.Close()
+	}
+}
+
+// conn counts the read timeout from the moment of the read. go-mysql counts it
+// from the last packet, so that a consumer slower than the timeout would find
+// its connection expired although data is waiting.
+type conn struct {
+	net.Conn
+	owner   *connections
+	timeout time.Duration
+	until   time.Time // not zero: the whole life ends here
+}
+
+func (c *conn) Read(p []byte) (int, error) {
+	if c.until.IsZero() && c.timeout > 0 {
+		if err := c.SetReadTimeout(); err != nil {
+			return 0, err
+		}
+	}
+	return c.Conn.Read(p)
+}
+
+// SetReadTimeout starts the timeout of one read.
+func (c *conn) SetReadTimeout() error { return c.Conn.SetReadDeadline(time.Now().Add(c.timeout)) }
+
+// SetReadDeadline does nothing: Read sets the deadline.
+func (c *conn) SetReadDeadline(time.Time) error { return nil }
+
+func (c *conn) Close() error {
+	c.owner.mu.Lock()
+	delete(c.owner.open, c)
+	c.owner.mu.Unlock()
+	return c.Conn.Close()
+}

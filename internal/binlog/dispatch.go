@@ -1,0 +1,153 @@
+package binlog
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/go-mysql-org/go-mysql/replication"
+
+	"shardlift/internal/fault"
+)
+
+// ignored says whether an event changes nothing for us whatever it holds.
+func ignored(t replication.EventType) bool {
+	switch t {
+	case replication.STOP_EVENT, // the server shut down; the next file follows
+		replication.IGNORABLE_EVENT,
+		replication.ROWS_QUERY_EVENT, // texts beside the rows
+		replication.MARIADB_ANNOTATE_ROWS_EVENT,
+		replication.PREVIOUS_GTIDS_EVENT, // what older files hold
+		replication.MARIADB_GTID_LIST_EVENT,
+		replication.MARIADB_BINLOG_CHECKPOINT_EVENT,
+		replication.TRANSACTION_CONTEXT_EVENT, // group replication's own
+		replication.VIEW_CHANGE_EVENT,
+		replication.INTVAR_EVENT, // what a statement needs; the statement itself is judged
+		replication.RAND_EVENT,
+		replication.USER_VAR_EVENT,
+		replication.BEGIN_LOAD_QUERY_EVENT, // the file of LOAD DATA; EXECUTE_LOAD_QUERY is judged
+		replication.APPEND_BLOCK_EVENT,
+		replication.DELETE_FILE_EVENT:
+		return true
+	default:
+		return false
+	}
+}
+
+// refuse stops at events that cannot be passed.
+func (s *Stream) refuse(t replication.EventType) error {
+	switch t {
+	case replication.PARTIAL_UPDATE_ROWS_EVENT:
+		return fault.PartialJSON.New(object, "at %s", s.where())
+	case replication.MARIADB_START_ENCRYPTION_EVENT:
+		return fault.EncryptedBinlog.New(object, "at %s", s.where())
+	case replication.INCIDENT_EVENT:
+		return fault.SourceIncident.New(object, "at %s", s.where())
+	case replication.START_EVENT_V3, replication.LOAD_EVENT, replication.SLAVE_EVENT,
+		replication.CREATE_FILE_EVENT, replication.EXEC_LOAD_EVENT, replication.NEW_LOAD_EVENT,
+		replication.WRITE_ROWS_EVENTv0, replication.UPDATE_ROWS_EVENTv0, replication.DELETE_ROWS_EVENTv0:
+		return fault.OldBinlog.New(object, "event type %d at %s", t, s.where())
+	default:
+		return nil
+	}
+}
+
+// dispatch handles the events that matter. The default is fatal: a type that
+// nobody here knows may hold changes.
+func (s *Stream) dispatch(h *replication.EventHeader, e *replication.BinlogEvent) error {
+	switch h.EventType {
+	case replication.FORMAT_DESCRIPTION_EVENT:
+		return s.formatted(h)
+	case replication.ROTATE_EVENT:
+		return s.rotated(e.Event.(*replication.RotateEvent))
+	case replication.HEARTBEAT_EVENT, replication.HEARTBEAT_LOG_EVENT_V2:
+		s.flush()
+		s.deliver(Event{Kind: Heartbeat, Position: s.position()})
+		return nil
+	case replication.GTID_EVENT:
+		g := e.Event.(*replication.GTIDEvent)
+		return s.began(gtidOf(g.SID, "", g.GNO), commitTime(g, h))
+	case replication.GTID_TAGGED_LOG_EVENT:
+		g := e.Event.(*replication.GtidTaggedLogEvent)
+		return s.began(gtidOf(g.SID, g.Tag.String(), g.GNO), commitTime(&g.GTIDEvent, h))
+	case replication.ANONYMOUS_GTID_EVENT:
+		if s.byGTID {
+			return fault.AnonymousInGTID.New(object, "at %s", s.where())
+		}
+		return s.began("", commitTime(e.Event.(*replication.GTIDEvent), h))
+	case replication.MARIADB_GTID_EVENT:
+		return s.beganMariaDB(e.Event.(*replication.MariadbGTIDEvent), h)
+	case replication.TABLE_MAP_EVENT:
+		return s.mapTable(e.Event.(*replication.TableMapEvent))
+	case replication.WRITE_ROWS_EVENTv1, replication.UPDATE_ROWS_EVENTv1, replication.DELETE_ROWS_EVENTv1,
+		replication.WRITE_ROWS_EVENTv2, replication.UPDATE_ROWS_EVENTv2, replication.DELETE_ROWS_EVENTv2:
+		return s.rows(e.Event.(*replication.RowsEvent), s.body, len(e.RawData))
+	case replication.MARIADB_WRITE_ROWS_COMPRESSED_EVENT_V1, replication.MARIADB_UPDATE_ROWS_COMPRESSED_EVENT_V1,
+		replication.MARIADB_DELETE_ROWS_COMPRESSED_EVENT_V1:
+		return s.compressedRows(e.Event.(*replication.RowsEvent), len(e.RawData))
+	case replication.QUERY_EVENT, replication.MARIADB_QUERY_COMPRESSED_EVENT:
+		q := e.Event.(*replication.QueryEvent)
+		return s.query(string(q.Schema), q.Query, q.StatusVars)
+	case replication.EXECUTE_LOAD_QUERY_EVENT:
+		return s.loadQuery(s.bodyOf(e.RawData))
+	case replication.XID_EVENT:
+		return s.commit()
+	case replication.XA_PREPARE_LOG_EVENT:
+		return s.prepareXA(s.bodyOf(e.RawData))
+	default:
+		return fault.UnknownEvent.New(fmt.Sprintf("%s %s", object, s.where()), "type %d", byte(h.EventType))
+	}
+}
+
+// commitTime is when the source committed.
+func commitTime(g *replication.GTIDEvent, h *replication.EventHeader) time.Time {
+	if g.ImmediateCommitTimestamp > 0 {
+		return time.UnixMicro(int64(g.ImmediateCommitTimestamp))
+	}
+	return time.Unix(int64(h.Timestamp), 0)
+}
+
+// formatted handles the format event at the head of a file.
+func (s *Stream) formatted(h *replication.EventHeader) error {
+	if !s.byGTID && s.place.created != 0 && s.place.created != h.Timestamp {
+		return fault.HistoryLost.New(object, "file %s was made at another time than the file of this name before", s.place.file)
+	}
+	s.place.created = h.Timestamp
+	return nil
+}
+
+// rotated handles the name of the file that follows; the source sends one at
+// the start of a dump and at the start of each file as well.
+func (s *Stream) rotated(e *replication.RotateEvent) error {
+	file := string(e.NextLogName)
+	if first := s.first; first {
+		s.first = false
+		if s.byGTID {
+			s.place = place{file: file, offset: e.Position}
+			return nil
+		}
+		if file != s.config.From.File {
+			return fault.HistoryLost.New(object, "the source begins with the file %s instead of %s", file, s.config.From.File)
+		}
+		s.place.offset = e.Position
+		return nil
+	}
+	if file == s.place.file {
+		return nil
+	}
+	if err := s.interrupted(); err != nil {
+		return err
+	}
+	s.skipTo = 0
+	s.place = place{file: file, offset: e.Position}
+	return nil
+}
+
+// interrupted ends a transaction that the source did not finish: it crashed
+// while it wrote the file.
+func (s *Stream) interrupted() error {
+	if !s.tx.open {
+		return nil
+	}
+	s.tx.gtid = ""
+	return s.rollback()
+}

@@ -1,0 +1,184 @@
+package binlog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/go-mysql-org/go-mysql/client"
+	"github.com/go-mysql-org/go-mysql/mysql"
+	"github.com/go-mysql-org/go-mysql/replication"
+	"golang.org/x/sync/semaphore"
+
+	"shardlift/internal/mysqlconn"
+	"shardlift/internal/position"
+)
+
+// errTick is what next returns when the timer fires before an event comes.
+var errTick = errors.New("no event yet")
+
+// feed gives raw events, header and body, in the order of the source.
+type feed interface {
+	// next waits for an event, the end of ctx, or the tick (then errTick).
+	next(ctx context.Context, tick <-chan time.Time) ([]byte, error)
+	close()
+}
+
+// netWriteTimeout is how long the source waits for a consumer that does not
+// read, before it ends the dump (its own default is 60 s).
+const netWriteTimeout = time.Hour
+
+// queueBytes bounds the raw events between network and consumer; one larger
+// event is let in when the queue is empty.
+const queueBytes = 16 << 20
+
+// queueEvents bounds their number.
+const queueEvents = 4096
+
+// syncerFeed reads the dump of a source through go-mysql in raw mode: go-mysql
+// connects, registers and cuts packets; events are read by Stream.
+type syncerFeed struct {
+	syncer      *replication.BinlogSyncer
+	connections *connections
+	events      chan []byte
+	room        *semaphore.Weighted
+	ctx         context.Context // ends with close
+	cancel      context.CancelFunc
+	watcher     sync.WaitGroup
+	// failed is closed after err was set.
+	failed chan struct{}
+	err    error
+}
+
+// openFeed starts the dump at a place: a GTID set, or a file below 4 GiB.
+func openFeed(ctx context.Context, c Config, file string, offset uint32) (f *syncerFeed, err error) {
+	encryption, err := c.Conn.Settled(c.Capabilities).TLSConfig()
+	if err != nil {
+		return nil, err
+	}
+	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	f = &syncerFeed{
+		connections: &connections{dial: c.Conn.Dialer(), readTimeout: 4 * c.Heartbeat, open: map[*conn]struct{}{}},
+		events:      make(chan []byte, queueEvents),
+		room:        semaphore.NewWeighted(queueBytes),
+		ctx:         life, cancel: cancel,
+		failed: make(chan struct{}),
+	}
+	f.syncer = replication.NewBinlogSyncer(replication.BinlogSyncerConfig{
+		ServerID: c.ServerID, Flavor: string(c.From.Flavor),
+		Host: c.Conn.Host, Port: uint16(c.Conn.Port), User: c.Conn.User, Password: c.Conn.Password.Reveal(),
+		Localhost: "shardlift", TLSConfig: encryption, Dialer: f.connections.dialContext,
+		RawModeEnabled: true, VerifyChecksum: true, DiscardGTIDSet: true,
+		HeartbeatPeriod: c.Heartbeat, DisableRetrySync: true, EventCacheCount: 1,
+		SynchronousEventHandler: f, Option: prepareDump,
+		// The syncer logs host and user.
+		Logger: slog.New(slog.DiscardHandler),
+	})
+	stop := context.AfterFunc(ctx, f.connections.end)
+	streamer, err := f.start(c, file, offset)
+	if !stop() && err == nil {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		f.close()
+		return nil, connectError(ctx, err)
+	}
+	f.watcher.Go(func() {
+		_, f.err = streamer.GetEvent(life)
+		close(f.failed)
+	})
+	return f, nil
+}
+
+func (f *syncerFeed) start(c Config, file string, offset uint32) (streamer *replication.BinlogStreamer, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = errMalformedAnswer
+		}
+	}()
+	if !c.From.HasGTID() {
+		return f.syncer.StartSync(mysql.Position{Name: file, Pos: offset})
+	}
+	set, err := mysql.ParseGTIDSet(string(c.From.Flavor), *c.From.GTID)
+	if err != nil {
+		return nil, fmt.Errorf("parse the GTID set of the start position: %w", err)
+	}
+	return f.syncer.StartSyncGTID(set)
+}
+
+// prepareDump sets what the dump's session needs.
+func prepareDump(c *client.Conn) error {
+	_, err := c.Execute(fmt.Sprintf("SET SESSION net_write_timeout=%d", int(netWriteTimeout.Seconds())))
+	return err
+}
+
+// HandleEvent takes an event from the syncer and waits until there is room.
+func (f *syncerFeed) HandleEvent(e *replication.BinlogEvent) error {
+	if err := f.room.Acquire(f.ctx, weight(e.RawData)); err != nil {
+		return err
+	}
+	select {
+	case f.events <- e.RawData:
+		return nil
+	case <-f.ctx.Done():
+		return f.ctx.Err()
+	}
+}
+
+func weight(event []byte) int64 { return min(int64(len(event)), queueBytes) }
+
+func (f *syncerFeed) next(ctx context.Context, tick <-chan time.Time) ([]byte, error) {
+	select {
+	case e := <-f.events:
+		f.room.Release(weight(e))
+		return e, nil
+	default:
+	}
+	select {
+	case e := <-f.events:
+		f.room.Release(weight(e))
+		return e, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-tick:
+		return nil, errTick
+	case <-f.failed:
+		select { // what arrived before the failure comes first
+		case e := <-f.events:
+			f.room.Release(weight(e))
+			return e, nil
+		default:
+			return nil, streamError(f.err)
+		}
+	}
+}
+
+// close ends the dump on both sides and waits for the goroutines.
+func (f *syncerFeed) close() {
+	f.connections.end()
+	f.cancel()
+	f.syncer.Close()
+	f.watcher.Wait()
+}
+
+// startOffset is where the dump of a file has to begin: the protocol's offset
+// has 32 bits, so that a place beyond 4 GiB is reached by reading the file from
+// its start and dropping what lies before.
+func startOffset(p position.Position) (offset uint32, skipTo uint64) {
+	if p.Offset > math.MaxUint32 {
+		return 4, p.Offset
+	}
+	return uint32(max(p.Offset, 4)), 0
+}
+
+// connectError maps what goes wrong before the first event.
+func connectError(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return mysqlconn.Fault(streamError(err), "binlog connection")
+}
