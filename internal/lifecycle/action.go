@@ -90,6 +90,8 @@ func (a Action) Reason(s Status) string {
 		return "the task is scheduled; use reschedule"
 	case a == Start:
 		return "the task was started already"
+	case a == Reschedule && s == Configuration:
+		return "the task is not scheduled; use start"
 	case a == Resume || a == Retry:
 		return "the task is neither paused nor failed"
 	case a == Reset:
