@@ -142,7 +142,7 @@ func requireFenced(t *testing.T, p place, s *Store, old *Fence) {
 	require.NoError(t, session.Begin(t.Context()))
 	require.ErrorIs(t, old.Guard(t.Context(), session, p.schema, 0), fault.Fenced)
 	require.NoError(t, session.Rollback(t.Context()))
-	require.ErrorIs(t, s.Save(t.Context(), old, Checkpoint{Group: 0, Position: at(1)}), fault.Fenced)
+	require.ErrorIs(t, s.Save(t.Context(), old, Checkpoint{Group: 0, Position: at(1 << 40)}), fault.Fenced)
 	_, err = s.Acquire(t.Context(), old.Unit(), old.Token(), []string{p.schema}, true)
 	require.ErrorIs(t, err, fault.Fenced)
 }

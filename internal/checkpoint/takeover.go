@@ -13,6 +13,12 @@ import (
 func (s *Store) takeOver(ctx context.Context, unit string, t Token) error {
 	token := str(t.String())
 	if group, ok := groupOf(unit); ok {
+		// A new epoch has a plan and a history of its own: what an attempt of an
+		// older one saved after the reset counts for nothing.
+		stale := str(Token{Epoch: t.Epoch}.String())
+		if _, err := s.exec(ctx, fmt.Sprintf("DELETE FROM %s WHERE %s AND token < %s", s.t(tableCheckpoint), s.whereGroup(group), stale)); err != nil {
+			return err
+		}
 		_, err := s.exec(ctx, fmt.Sprintf("UPDATE %s SET token = %s, counter = counter + 1 WHERE task = %s AND grp = %d AND token < %s",
 			s.t(tableCheckpoint), token, s.task, group, token))
 		return err

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"shardlift/internal/dialect"
@@ -86,10 +87,15 @@ func ruleOf(r record, prefix string) table.Rule {
 		Algorithm: strings.ToUpper(r[prefix+"partition_policy"]),
 		Column:    strings.Trim(r[prefix+"partition_key"], "` "),
 		Count:     r.int(prefix + "partition_count"),
-		Offset:    r.int(prefix + "partition_offset"),
 	}
 	if out.Column == "" {
 		return table.Rule{Count: out.Count}
+	}
+	// "id,4": RIGHT_SHIFT's number of bits. (…_PARTITION_OFFSET is something else:
+	// where a new shard starts.)
+	if column, bits, ok := strings.Cut(out.Column, ","); ok {
+		out.Column = strings.Trim(column, "` ")
+		out.Offset, _ = strconv.Atoi(strings.TrimSpace(bits))
 	}
 	// "year(created)": a date function around the column.
 	if function, rest, ok := strings.Cut(out.Column, "("); ok {
