@@ -42,14 +42,20 @@ func (a *Activities) RegisterControl(r worker.ActivityRegistry) {
 
 // RegisterShort registers the steps of seconds to minutes.
 func (a *Activities) RegisterShort(r worker.ActivityRegistry) {
+	add(r, contract.ReadHead, a.ReadHead)
 	add(r, contract.StoreLimits, a.StoreLimits)
+	add(r, contract.StoreReport, a.StoreReport)
 	add(r, contract.ResetTask, a.ResetTask)
 	add(r, contract.CleanUp, a.CleanUp)
 	add(r, contract.Inspect, a.Inspect)
 }
 
 // RegisterCopy registers the lanes of the full copy and comparisons.
-func (a *Activities) RegisterCopy(worker.ActivityRegistry) {}
+func (a *Activities) RegisterCopy(r worker.ActivityRegistry) {
+	add(r, contract.CompareTables, a.CompareTables)
+}
 
 // RegisterApply registers the binlog apply and the watch of the source.
-func (a *Activities) RegisterApply(worker.ActivityRegistry) {}
+func (a *Activities) RegisterApply(r worker.ActivityRegistry) {
+	add(r, contract.WatchSource, a.WatchSource)
+}

@@ -13,6 +13,7 @@ import (
 	"shardlift/internal/fault"
 	"shardlift/internal/mysqlconn"
 	"shardlift/internal/position"
+	"shardlift/internal/table"
 	"shardlift/internal/task"
 )
 
@@ -70,8 +71,7 @@ func ask(ctx context.Context, s *checkpoint.Store, in contract.InspectIn) (any, 
 		if err != nil {
 			return nil, err
 		}
-		tables, next, err := s.TableProgress(ctx, int(after), limit)
-		return contract.TablesAnswer{Tables: tables, Next: text(next)}, err
+		return tablesPage(ctx, s, int(after), limit)
 	case contract.InspectLogs:
 		after, err := cursor(in.After)
 		if err != nil {
@@ -79,6 +79,12 @@ func ask(ctx context.Context, s *checkpoint.Store, in contract.InspectIn) (any, 
 		}
 		lines, next, err := s.Logs(ctx, after, limit, in.Level)
 		return contract.LogsAnswer{Lines: lines, Next: text(next)}, err
+	case contract.InspectDifferences:
+		answer, err := s.Answer(ctx, in.Comparison, in.After, limit)
+		if err == nil && answer == nil {
+			err = fault.UnknownComparison.New(in.Comparison, "")
+		}
+		return answer, err
 	case contract.InspectApplied:
 		c, err := s.Load(ctx, 0)
 		if c == nil {
@@ -90,6 +96,49 @@ func ask(ctx context.Context, s *checkpoint.Store, in contract.InspectIn) (any, 
 	}
 }
 
+// tablesPage is one page of tables: copied ones are being applied as soon as
+// there is a checkpoint, and show what the last comparison said of them.
+func tablesPage(ctx context.Context, s *checkpoint.Store, after, limit int) (contract.TablesAnswer, error) {
+	tables, next, err := s.TableProgress(ctx, after, limit)
+	if err != nil {
+		return contract.TablesAnswer{}, err
+	}
+	c, err := s.Load(ctx, 0)
+	if err != nil {
+		return contract.TablesAnswer{}, err
+	}
+	compared, err := lastResults(ctx, s)
+	if err != nil {
+		return contract.TablesAnswer{}, err
+	}
+	for i := range tables {
+		t := &tables[i]
+		if c != nil && t.State == "copied" {
+			t.State = "applying"
+		}
+		t.Compare = compared[table.Name{Schema: t.Schema, Table: t.Table}]
+	}
+	return contract.TablesAnswer{Tables: tables, Next: text(next)}, nil
+}
+
+// lastResults are those of the last comparison, by table.
+func lastResults(ctx context.Context, s *checkpoint.Store) (map[table.Name]string, error) {
+	last, err := s.LastComparison(ctx)
+	if err != nil || last == nil {
+		return nil, err
+	}
+	const everyTable = 10000
+	list, err := s.Compared(ctx, last.ID, -1, everyTable)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[table.Name]string, len(list))
+	for _, c := range list {
+		out[table.Name{Schema: c.Schema, Table: c.Table}] = c.Result
+	}
+	return out, nil
+}
+
 // nothingYet answers for a task without metadata: it was not started.
 func nothingYet(kind string) (any, error) {
 	switch kind {
@@ -99,6 +148,8 @@ func nothingYet(kind string) (any, error) {
 		return contract.LogsAnswer{Lines: []contract.LogLine{}}, nil
 	case contract.InspectApplied:
 		return position.Position{}, nil
+	case contract.InspectDifferences:
+		return nil, fault.UnknownComparison.New("", "")
 	default:
 		return nil, fault.InvalidField.New("kind", "%q is no kind of inspection", kind)
 	}

@@ -149,3 +149,17 @@ func (s *step) follow() {
 	// Anything else means that another attempt may run: nothing more is written.
 	s.cancel(cause)
 }
+
+// draining returns a context that ends when the step is to drain.
+func (s *step) draining(ctx context.Context) context.Context {
+	out, cancel := context.WithCancel(ctx)
+	s.done.Go(func() {
+		defer cancel()
+		select {
+		case <-s.drain:
+		case <-s.ended:
+		case <-ctx.Done():
+		}
+	})
+	return out
+}
