@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"shardlift/internal/fault"
 	"shardlift/internal/mysqlconn"
@@ -92,7 +93,7 @@ func compareSets(from position.Position, executed, purged string) error {
 	return nil
 }
 
-// checkDomains takes what the oldest file begins with as what was purged.
+// checkDomains takes the GTIDs that the oldest file begins with as what was purged.
 func (s *Source) checkDomains(ctx context.Context, from position.Position) error {
 	files, err := s.BinaryLogs(ctx)
 	if err != nil {
@@ -101,13 +102,21 @@ func (s *Source) checkDomains(ctx context.Context, from position.Position) error
 	if len(files) == 0 {
 		return fault.BinlogOff.New("source", "")
 	}
-	var executed string
-	var oldest []byte
-	query := fmt.Sprintf("SELECT @@GLOBAL.gtid_binlog_pos, BINLOG_GTID_POS('%s', %d)", files[0].Name, binlogHeader)
-	if err := s.db.QueryRowContext(ctx, query).Scan(&executed, &oldest); err != nil {
-		return fmt.Errorf("read the source's GTID positions: %w", mysqlconn.Fault(err, "source"))
+	events, err := mysqlconn.Records(ctx, s.db, fmt.Sprintf("SHOW BINLOG EVENTS IN '%s' LIMIT 3", files[0].Name))
+	if err != nil {
+		return fmt.Errorf("read the beginning of the oldest binlog file: %w", mysqlconn.Fault(err, "source"))
 	}
-	return compareSets(from, executed, string(oldest))
+	oldest := ""
+	for _, e := range events {
+		if e["event_type"] == "Gtid_list" {
+			oldest = strings.Trim(e["info"], "[]")
+		}
+	}
+	var executed string
+	if err := s.db.QueryRowContext(ctx, "SELECT @@GLOBAL.gtid_binlog_pos").Scan(&executed); err != nil {
+		return fmt.Errorf("read the source's GTID position: %w", mysqlconn.Fault(err, "source"))
+	}
+	return compareSets(from, executed, oldest)
 }
 
 func (s *Source) checkFile(ctx context.Context, now mysqlconn.Capabilities, from position.Position) error {

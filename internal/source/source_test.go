@@ -198,3 +198,15 @@ func TestStartPosition_PreparedXABlocks(t *testing.T) {
 	_, err = src.StartPosition(t.Context(), nil)
 	require.NoError(t, err)
 }
+
+// reconnect makes the pool open a new connection.
+func reconnect(t *testing.T, conn func(context.Context) (*sql.Conn, error)) error {
+	old, err := conn(t.Context())
+	require.NoError(t, err)
+	mysqlconn.Discard(old)
+	fresh, err := conn(t.Context())
+	if err == nil {
+		_ = fresh.Close()
+	}
+	return err
+}
