@@ -124,47 +124,41 @@ func binaryValue(data []byte, f *querypb.Field) ([]byte, int, error) {
 		return dateText(data[1:1+n], f), 1 + n, nil
 	case sqltypes.Time:
 		n := int(data[0])
-		return timeText(data[1:1+n], f), 1 + n, nil
+		return timeText(data[1:1+n]), 1 + n, nil
 	}
 	v, _, n, err := gomysql.LengthEncodedString(data)
 	return v, n, err
 }
 
+// dateText and timeText keep the form of the packet (a server leaves out
+// trailing zeros), so that the listener makes the same bytes of it again.
 func dateText(b []byte, f *querypb.Field) []byte {
-	var p [11]byte
-	copy(p[:], b)
-	out := fmt.Appendf(nil, "%04d-%02d-%02d", binary.LittleEndian.Uint16(p[:]), p[2], p[3])
-	if f.Type == sqltypes.Date {
+	if len(b) == 0 {
+		return nil
+	}
+	out := fmt.Appendf(nil, "%04d-%02d-%02d", binary.LittleEndian.Uint16(b), b[2], b[3])
+	if f.Type == sqltypes.Date || len(b) < 7 {
 		return out
 	}
-	out = fmt.Appendf(out, " %02d:%02d:%02d", p[4], p[5], p[6])
-	return appendFraction(out, binary.LittleEndian.Uint32(p[7:]), f)
+	out = fmt.Appendf(out, " %02d:%02d:%02d", b[4], b[5], b[6])
+	if len(b) < 11 {
+		return out
+	}
+	return fmt.Appendf(out, ".%06d", binary.LittleEndian.Uint32(b[7:]))
 }
 
-func timeText(b []byte, f *querypb.Field) []byte {
-	var p [12]byte
-	copy(p[:], b)
+func timeText(b []byte) []byte {
+	if len(b) == 0 {
+		return []byte("00:00:00")
+	}
 	var out []byte
-	if p[0] == 1 {
+	if b[0] == 1 {
 		out = append(out, '-')
 	}
-	hours := binary.LittleEndian.Uint32(p[1:])*24 + uint32(p[5])
-	out = fmt.Appendf(out, "%02d:%02d:%02d", hours, p[6], p[7])
-	return appendFraction(out, binary.LittleEndian.Uint32(p[8:]), f)
-}
-
-// appendFraction writes as many digits as the column has; 31 decimals mean
-// that an expression has no fixed number.
-func appendFraction(out []byte, micros uint32, f *querypb.Field) []byte {
-	digits := int(f.Decimals)
-	if digits > 6 {
-		digits = 6
-		if micros == 0 {
-			return out
-		}
-	}
-	if digits == 0 {
+	hours := binary.LittleEndian.Uint32(b[1:])*24 + uint32(b[5])
+	out = fmt.Appendf(out, "%02d:%02d:%02d", hours, b[6], b[7])
+	if len(b) < 12 {
 		return out
 	}
-	return append(out, fmt.Sprintf(".%06d", micros)[:1+digits]...)
+	return fmt.Appendf(out, ".%06d", binary.LittleEndian.Uint32(b[8:]))
 }
