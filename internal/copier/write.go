@@ -1,0 +1,175 @@
+package copier
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"shardlift/internal/destination"
+	"shardlift/internal/dialect"
+	"shardlift/internal/mysqlconn"
+	"shardlift/internal/row"
+	"shardlift/internal/table"
+)
+
+const (
+	// transactionRows and transactionBytes bound one transaction: large enough
+	// to share a commit, small enough to be tried again.
+	transactionRows  = 5_000
+	transactionBytes = 2 << 20
+	// maxConflicts is how often a transaction is tried again after a deadlock or
+	// a lock wait timeout (1213, 1205).
+	maxConflicts = 10
+)
+
+// job is what one transaction writes: rows of one physical shard, or of unknown ones (-1).
+type job struct {
+	shard int
+	rows  []row.Row
+}
+
+// write writes the rows of a part with all writers.
+func (l *lane) write(ctx context.Context, m *dialect.Mapping, p part, attempted bool) error {
+	if len(p.rows) == 0 {
+		return nil
+	}
+	if l.Throttle != nil {
+		if err := l.Throttle.Wait(ctx, int64(len(p.rows)), int64(p.bytes)); err != nil {
+			return fmt.Errorf("wait for the rate limit: %w", err)
+		}
+	}
+	jobs := l.jobs(m, p.rows)
+	queue := make(chan job, len(jobs))
+	for _, j := range jobs {
+		queue <- j
+	}
+	close(queue)
+	g, ctx := errgroup.WithContext(ctx)
+	// A table with a second unique key has one writer: parallel REPLACE
+	// statements on it deadlock (rule 5).
+	writers := min(l.Writers, len(jobs))
+	if m.SecondaryUnique && attempted {
+		writers = 1
+	}
+	for writer := range writers {
+		g.Go(func() error {
+			for j := range queue {
+				if err := l.writeJob(ctx, writer, m, j, attempted); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// jobs groups rows by physical shard, where the rule is known, and cuts the
+// groups into transactions.
+func (l *lane) jobs(m *dialect.Mapping, rows []row.Row) []job {
+	d := l.Destination.Dialect()
+	var out []job
+	open := map[int]int{} // shard to its job that still takes rows
+	bytes := map[int]int{}
+	for _, r := range rows {
+		shard, ok := d.Shard(m, r)
+		if !ok || m.Placement.Kind == table.Broadcast {
+			shard = -1
+		}
+		at, exists := open[shard]
+		if !exists || len(out[at].rows) >= transactionRows || bytes[shard] >= transactionBytes {
+			out = append(out, job{shard: shard})
+			at = len(out) - 1
+			open[shard], bytes[shard] = at, 0
+		}
+		out[at].rows = append(out[at].rows, r)
+		bytes[shard] += r.Size()
+	}
+	return out
+}
+
+// writeJob commits one transaction: INSERT, or REPLACE for attempted chunks and
+// after a duplicate key.
+func (l *lane) writeJob(ctx context.Context, writer int, m *dialect.Mapping, j job, attempted bool) error {
+	d := l.Destination.Dialect()
+	statements := func(replace bool) []dialect.Statement {
+		if replace {
+			return d.Replace(m, j.rows)
+		}
+		return d.Insert(m, j.rows)
+	}
+	err := l.transaction(ctx, writer, m, j.shard, statements(attempted))
+	if err != nil && !attempted && mysqlconn.IsDuplicateKey(err) {
+		err = l.transaction(ctx, writer, m, j.shard, statements(true))
+	}
+	if err != nil {
+		return fmt.Errorf("write %d rows of %s: %w", len(j.rows), m.Destination.Name, err)
+	}
+	return nil
+}
+
+// deleteRange empties a chunk's range on all shards.
+func (l *lane) deleteRange(ctx context.Context, m *dialect.Mapping, r table.KeyRange) error {
+	statement := l.Destination.Dialect().DeleteRange(m, r)
+	if err := l.transaction(ctx, 0, m, -1, []dialect.Statement{statement}); err != nil {
+		return fmt.Errorf("empty a range of %s: %w", m.Destination.Name, err)
+	}
+	return nil
+}
+
+// transaction commits statements under the fence, trying again after deadlocks
+// and lock waits.
+func (l *lane) transaction(ctx context.Context, writer int, m *dialect.Mapping, shard int, statements []dialect.Statement) error {
+	for attempt := 1; ; attempt++ {
+		err := l.tryTransaction(ctx, writer, m, shard, statements)
+		if err == nil || !mysqlconn.IsDeadlock(err) || attempt == maxConflicts {
+			return err
+		}
+		if err := wait(ctx, time.Duration(attempt)*10*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+func (l *lane) tryTransaction(ctx context.Context, writer int, m *dialect.Mapping, shard int, statements []dialect.Statement) error {
+	s, err := l.session(ctx, writer)
+	if err != nil {
+		return err
+	}
+	if err := s.Begin(ctx); err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	if err := l.execute(ctx, s, m.Destination.Name.Schema, shard, statements); err != nil {
+		return errors.Join(err, s.Rollback(ctx))
+	}
+	if err := s.Commit(ctx); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+func (l *lane) execute(ctx context.Context, s *destination.Session, schema string, shard int, statements []dialect.Statement) error {
+	if err := l.Fence.Guard(ctx, s, schema, max(shard, 0)); err != nil {
+		return err
+	}
+	for _, st := range statements {
+		if _, err := s.Exec(ctx, st.SQL); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
+}
