@@ -143,6 +143,9 @@ func (ss *session) parseInsert(in *insertion) (*sqltypes.Result, error) {
 		return nil, unsupported("INSERT … SELECT into a sharded or broadcast table")
 	}
 	in.values = i + 1
+	if !in.listed && t.at(i+1, "(") && t.at(i+2, ")") { // VALUES (): every column's default
+		in.columns, in.listed = nil, true
+	}
 	return nil, in.watch()
 }
 

@@ -16,6 +16,9 @@ func (ss *session) readRows(in *insertion) error {
 }
 
 func (ss *session) readRow(in *insertion, row *insertRow) error {
+	if row.close == row.open+1 && len(in.columns) == 0 {
+		return nil
+	}
 	position, start, depth := 0, row.open+1, 0
 	for i := row.open + 1; i <= row.close; i++ {
 		k := in.tok[i].kind
@@ -36,9 +39,6 @@ func (ss *session) readRow(in *insertion, row *insertRow) error {
 		}
 		if i != row.close && (depth > 0 || k != tokSymbol || !in.at(i, ",")) {
 			continue
-		}
-		if i == row.close && i == start && position == 0 && len(in.columns) != 0 {
-			return sqlError(1136, "21S01", "Column count doesn't match value count")
 		}
 		if position < len(in.watched) && in.watched[position] {
 			if err := ss.readValue(in, row, position, start, i); err != nil {

@@ -124,7 +124,7 @@ func binaryValue(data []byte, f *querypb.Field) ([]byte, int, error) {
 		return dateText(data[1:1+n], f), 1 + n, nil
 	case sqltypes.Time:
 		n := int(data[0])
-		return timeText(data[1:1+n]), 1 + n, nil
+		return timeText(data[1 : 1+n]), 1 + n, nil
 	}
 	v, _, n, err := gomysql.LengthEncodedString(data)
 	return v, n, err

@@ -14,8 +14,8 @@ import (
 	"vitess.io/vitess/go/sqltypes"
 )
 
-// transaction holds one connection per shard it touched, in the order of the
-// first touch.
+// transaction holds one connection per shard it touched. It commits in the
+// order of the shards.
 type transaction struct {
 	broken bool // a part was rolled back: only ROLLBACK may follow
 	xid    string
@@ -96,6 +96,7 @@ func (ss *session) commit() error {
 	}
 	ss.tx = nil
 	defer ss.giveBack(t)
+	slices.SortFunc(t.order, func(a, b *backend) int { return strings.Compare(a.at.database, b.at.database) })
 	if t.xid != "" {
 		return t.commitXA(ss)
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"database/sql"
 	"encoding/hex"
 	"fmt"
 	"math"
@@ -183,6 +182,4 @@ func TestValues_ReExecution(t *testing.T) {
 	}
 	require.NoError(t, st.Close())
 	require.Equal(t, [][]string{{"1", "x", "1.5"}, {"2", "NULL", "NULL"}, {"3", "y", "7"}}, rows(t, db, "SELECT * FROM v ORDER BY id"))
-	_, err = sql.Open("mysql", s.DSN())
-	require.NoError(t, err)
 }

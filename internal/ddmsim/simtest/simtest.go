@@ -100,6 +100,11 @@ func (s *Sim) start(t testing.TB) {
 	s.Config.Listen = s.Server.Addr()
 }
 
+// StartServer starts a simulator from a configuration without a Sim around it.
+func StartServer(t testing.TB, cfg SimConfig) (*ddmsim.Server, error) {
+	return ddmsim.Start(t.Context(), cfg)
+}
+
 // Restart ends the simulator and starts it again on the same port: clients
 // lose their connections, tables and rules stay.
 func (s *Sim) Restart(t testing.TB) {
