@@ -107,7 +107,7 @@ func settled(ctx context.Context, s *checkpoint.Store, group int, since position
 		}
 		step.moved()
 		if time.Now().After(deadline) {
-			return fault.NotSettled.New("comparison", "waited %s", settleTime)
+			return fault.ApplyBehind.New("comparison", "waited %s", settleTime)
 		}
 		select {
 		case <-ctx.Done():
