@@ -5,23 +5,12 @@ import (
 	"database/sql"
 	"time"
 
+	"shardlift/internal/checkpoint"
 	"shardlift/internal/contract"
 	"shardlift/internal/destination"
 	"shardlift/internal/position"
+	"shardlift/internal/source"
 	"shardlift/internal/table"
-)
-
-// Results of a table and of a comparison (drs.md C-16).
-const (
-	Consistent   = "CONSISTENT"
-	Inconsistent = "INCONSISTENT"
-	Comparing    = "COMPARING"
-	Waiting      = "WAITING_FOR_COMPARISON"
-	Failed       = "FAILED_TO_COMPARE"
-	// NoTarget: the destination has no such table. The word is DRS's own.
-	NoTarget = "TARGET_DB_NOT_EXIT"
-	// Incomparable: the definitions do not allow it.
-	Incomparable = "CAN_NOT_COMPARE"
 )
 
 // Source is what a comparison needs of the source (package source).
@@ -32,18 +21,17 @@ type Source interface {
 	Head(ctx context.Context) (position.Position, error)
 }
 
-// Results keeps a comparison in the destination (package checkpoint). Every
-// method overwrites what it wrote before under the same numbers.
+// Results keeps a comparison in the destination (*checkpoint.Store). Every
+// method replaces what was there.
 type Results interface {
-	// StartComparison notes the comparison; started is set by the first call.
-	StartComparison(ctx context.Context, id, kind string, tables int) error
-	// Compared returns the state of the table with number no; ok is false when
-	// none was put. progress is this package's own.
-	Compared(ctx context.Context, id string, no int) (t contract.ComparedTable, progress []byte, ok bool, err error)
-	PutCompared(ctx context.Context, id string, no int, t contract.ComparedTable, progress []byte) error
-	// PutDifferences stores differences of table no under the numbers first, first+1, ….
-	PutDifferences(ctx context.Context, id string, no int, first int64, list []contract.Difference) error
-	FinishComparison(ctx context.Context, id, result string) error
+	Comparison(ctx context.Context, id string) (*checkpoint.Comparison, error)
+	PutComparison(ctx context.Context, c checkpoint.Comparison) error
+	// Compared returns up to limit tables after a number.
+	Compared(ctx context.Context, id string, after, limit int) ([]checkpoint.Compared, error)
+	PutCompared(ctx context.Context, id string, c checkpoint.Compared) error
+	// Differences pages through all tables' differing rows; "<no>.-1" is where table no begins.
+	Differences(ctx context.Context, id, after string, limit int) (rows []contract.Difference, next *string, err error)
+	PutDifferences(ctx context.Context, id string, no int, rows []contract.Difference) error
 }
 
 // Table is one table to compare. No is its number in the task's plan.
@@ -72,3 +60,8 @@ type Config struct {
 	// Beat tells progress, at most once a second.
 	Beat func(contract.CompareBeat)
 }
+
+var (
+	_ Source  = (*source.Source)(nil)
+	_ Results = (*checkpoint.Store)(nil)
+)

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
+	"shardlift/internal/checkpoint"
 	"shardlift/internal/contract"
 	"shardlift/internal/position"
 )
@@ -160,8 +161,8 @@ func TestCompare_MovingDataGivesNoFalseAlarm(t *testing.T) {
 	stop := (&traffic{pair: p, lag: 30 * time.Millisecond}).start(t)
 	defer stop()
 	for range 6 {
-		require.Equal(t, Consistent, p.compare(t, contract.CompareValues, "t").Result, p.results.kinds())
-		require.Equal(t, Consistent, p.compare(t, contract.CompareRows, "t").Result, p.results.kinds())
+		require.Equal(t, checkpoint.ResultConsistent, p.compare(t, contract.CompareValues, "t").Result, p.results.kinds())
+		require.Equal(t, checkpoint.ResultConsistent, p.compare(t, contract.CompareRows, "t").Result, p.results.kinds())
 	}
 }
 
@@ -172,11 +173,11 @@ func TestCompare_FindsRealDifferencesAmongMovingData(t *testing.T) {
 	p.onDestination(t, "UPDATE t SET v = 1 WHERE id = -9")
 	stop := (&traffic{pair: p, lag: 10 * time.Millisecond, skip: func(id int) bool { return id == -1 }}).start(t)
 	defer stop()
-	require.Equal(t, Inconsistent, p.compare(t, contract.CompareValues, "t").Result)
+	require.Equal(t, checkpoint.ResultInconsistent, p.compare(t, contract.CompareValues, "t").Result)
 	require.Equal(t, map[string]string{"`id` = -9": different, "`id` = -1": different}, p.results.kinds())
 
 	p.onDestination(t, "DELETE FROM t WHERE id = -9")
-	require.Equal(t, Inconsistent, p.compare(t, contract.CompareRows, "t").Result)
+	require.Equal(t, checkpoint.ResultInconsistent, p.compare(t, contract.CompareRows, "t").Result)
 	require.Equal(t, map[string]string{"`id` = -9": onlySource}, p.results.kinds(), "a table that never rests is counted by its keys")
 }
 

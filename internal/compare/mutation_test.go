@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"shardlift/internal/checkpoint"
 	"shardlift/internal/contract"
 	"shardlift/internal/dialect"
 	"shardlift/internal/mysqlconn"
@@ -107,13 +108,13 @@ func TestValues_FindsTheSmallestChangeInEveryType(t *testing.T) {
 			}
 		}
 		out := p.compare(t, contract.CompareValues, name)
-		require.Equal(t, Inconsistent, out.Result, m.sqlType)
+		require.Equal(t, checkpoint.ResultInconsistent, out.Result, m.sqlType)
 		require.Equal(t, want, p.results.kinds(), "%s %s", m.sqlType, m.collation)
 		require.EqualValues(t, len(want), p.results.table(t, 0).Differences)
 
 		p.onDestination(t, "DELETE FROM "+name)
 		p.onDestination(t, fmt.Sprintf("INSERT INTO %s SELECT * FROM `%s`.%s", name, p.sourceName, name))
-		require.Equal(t, Consistent, p.compare(t, contract.CompareValues, name).Result, m.sqlType)
+		require.Equal(t, checkpoint.ResultConsistent, p.compare(t, contract.CompareValues, name).Result, m.sqlType)
 		require.Empty(t, p.results.differences)
 	}
 }

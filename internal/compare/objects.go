@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"shardlift/internal/checkpoint"
 	"shardlift/internal/contract"
 	"shardlift/internal/fault"
 	"shardlift/internal/table"
@@ -16,19 +17,18 @@ import (
 func (r *run) objects(ctx context.Context, t Table, s *state) error {
 	source, destination, err := r.definitions(ctx, t)
 	if errors.Is(err, fault.DestinationTable) {
-		s.Result, s.Differences = NoTarget, 1
-		return r.Results.PutDifferences(ctx, r.ID, t.No, 0, []contract.Difference{{Table: t.Source, Key: "table", Kind: onlySource}})
+		s.Result = checkpoint.ResultMissing
+		return s.add([]contract.Difference{{Table: t.Source, Key: "table", Kind: onlySource}})
 	}
 	if err != nil {
 		return err
 	}
-	list := differingObjects(source, destination)
-	s.Result, s.Differences = Consistent, int64(len(list))
-	if len(list) == 0 {
-		return nil
+	s.Result = checkpoint.ResultConsistent
+	if list := differingObjects(source, destination); len(list) > 0 {
+		s.Result = checkpoint.ResultInconsistent
+		return s.add(list)
 	}
-	s.Result = Inconsistent
-	return r.Results.PutDifferences(ctx, r.ID, t.No, 0, list)
+	return nil
 }
 
 func differingObjects(source, destination *table.Table) []contract.Difference {

@@ -5,14 +5,16 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"shardlift/internal/checkpoint"
 	"shardlift/internal/contract"
 	"shardlift/internal/destination"
 	"shardlift/internal/mysqlconn"
@@ -117,81 +119,86 @@ func (p *pair) compare(t *testing.T, kind string, tables ...string) contract.Com
 	out, err := Run(t.Context(), p.config(kind, tables...))
 	require.NoError(t, err)
 	require.True(t, out.Done)
-	require.Equal(t, out.Result, p.results.result)
+	require.Equal(t, out.Result, p.results.whole.Result)
+	require.NotNil(t, p.results.whole.FinishedAt)
 	return out
 }
 
-// memory is Results in memory.
+// memory is Results in memory; everything goes through JSON as in the store.
 type memory struct {
-	mu          sync.Mutex
-	tables      map[int]string // JSON
-	differences map[string]contract.Difference
-	result      string
-	puts        int
+	whole       *checkpoint.Comparison
+	tables      map[int]string
+	differences map[int][]contract.Difference
 }
 
 func newMemory() *memory {
-	return &memory{tables: map[int]string{}, differences: map[string]contract.Difference{}}
+	return &memory{tables: map[int]string{}, differences: map[int][]contract.Difference{}}
 }
 
 type stored struct {
-	Table    contract.ComparedTable
-	Progress []byte
+	No     int
+	Done   bool
+	Table  contract.ComparedTable
+	Cursor json.RawMessage `json:",omitempty"`
 }
 
-func (m *memory) StartComparison(context.Context, string, string, int) error { return nil }
-
-func (m *memory) Compared(_ context.Context, _ string, no int) (contract.ComparedTable, []byte, bool, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	text, ok := m.tables[no]
-	var s stored
-	if ok {
-		if err := json.Unmarshal([]byte(text), &s); err != nil {
-			return s.Table, nil, false, err
-		}
-	}
-	return s.Table, s.Progress, ok, nil
+func (m *memory) Comparison(context.Context, string) (*checkpoint.Comparison, error) {
+	return m.whole, nil
 }
 
-func (m *memory) PutCompared(_ context.Context, _ string, no int, t contract.ComparedTable, progress []byte) error {
-	text, err := json.Marshal(stored{t, progress})
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.tables[no] = string(text)
-	m.puts++
-	return err
-}
-
-func (m *memory) PutDifferences(_ context.Context, _ string, no int, first int64, list []contract.Difference) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for i, d := range list {
-		m.differences[fmt.Sprintf("%d/%d", no, first+int64(i))] = d
-	}
+func (m *memory) PutComparison(_ context.Context, c checkpoint.Comparison) error {
+	m.whole = &c
 	return nil
 }
 
-func (m *memory) FinishComparison(_ context.Context, _, result string) error {
-	m.result = result
+func (m *memory) Compared(_ context.Context, _ string, after, limit int) ([]checkpoint.Compared, error) {
+	var out []checkpoint.Compared
+	for _, no := range slices.Sorted(maps.Keys(m.tables)) {
+		if no <= after || len(out) == limit {
+			continue
+		}
+		var s stored
+		if err := json.Unmarshal([]byte(m.tables[no]), &s); err != nil {
+			return nil, err
+		}
+		out = append(out, checkpoint.Compared{No: s.No, ComparedTable: s.Table, Done: s.Done, Cursor: s.Cursor})
+	}
+	return out, nil
+}
+
+func (m *memory) PutCompared(_ context.Context, _ string, c checkpoint.Compared) error {
+	text, err := json.Marshal(stored{c.No, c.Done, c.ComparedTable, c.Cursor})
+	m.tables[c.No] = string(text)
+	return err
+}
+
+func (m *memory) Differences(_ context.Context, _, after string, limit int) ([]contract.Difference, *string, error) {
+	no, err := strconv.Atoi(strings.TrimSuffix(after, ".-1"))
+	return m.differences[no][:min(limit, len(m.differences[no]))], nil, err
+}
+
+func (m *memory) PutDifferences(_ context.Context, _ string, no int, list []contract.Difference) error {
+	m.differences[no] = slices.Clone(list)
 	return nil
 }
 
 // kinds returns the differences as kind by key text.
 func (m *memory) kinds() map[string]string {
 	out := map[string]string{}
-	for _, d := range m.differences {
-		out[d.Key] = d.Kind
+	for _, list := range m.differences {
+		for _, d := range list {
+			out[d.Key] = d.Kind
+		}
 	}
 	return out
 }
 
 func (m *memory) table(t *testing.T, no int) contract.ComparedTable {
 	t.Helper()
-	found, _, ok, err := m.Compared(t.Context(), "", no)
+	found, err := m.Compared(t.Context(), "", no-1, 1)
 	require.NoError(t, err)
-	require.True(t, ok)
-	return found
+	require.Len(t, found, 1)
+	return found[0].ComparedTable
 }
 
 func insertNumbers(n int, with func(i int) string) string {
@@ -201,4 +208,3 @@ func insertNumbers(n int, with func(i int) string) string {
 	}
 	return strings.Join(rows, ",")
 }
-

@@ -57,7 +57,7 @@ func (p *places) check(ctx context.Context, j *job, span table.KeyRange) error {
 				return nil
 			}
 			known++
-			if right != shard && len(wrong) < differencesKept {
+			if right != shard && len(wrong) < enough {
 				wrong = append(wrong, full.Key(p.mapping.Identity))
 			}
 			return nil
@@ -75,5 +75,5 @@ func (p *places) check(ctx context.Context, j *job, span table.KeyRange) error {
 		j.misplaced[key] = true
 		list = append(list, j.difference(key, misplaced))
 	}
-	return j.found(ctx, list)
+	return j.state.add(list)
 }

@@ -79,7 +79,7 @@ func (j *job) recheck(ctx context.Context) error {
 		}
 	}
 	slices.Sort(differ)
-	return j.judge(ctx, differ, seen)
+	return j.judge(differ, seen)
 }
 
 // look takes in one more try and says whether the difference is proven.
@@ -130,7 +130,7 @@ func (j *job) images(ctx context.Context, s *side, keys []row.Row) (map[string]i
 }
 
 // judge says of each proven suspect what is wrong, row by row.
-func (j *job) judge(ctx context.Context, differ []string, seen map[string]*sighting) error {
+func (j *job) judge(differ []string, seen map[string]*sighting) error {
 	var list []contract.Difference
 	add := func(id, kind string) {
 		if !j.misplaced[id] {
@@ -156,7 +156,7 @@ func (j *job) judge(ctx context.Context, differ []string, seen map[string]*sight
 			}
 		}
 	}
-	return j.found(ctx, list)
+	return j.state.add(list)
 }
 
 // Kinds of differences (contract.Difference).

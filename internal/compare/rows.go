@@ -3,6 +3,8 @@ package compare
 import (
 	"context"
 	"time"
+
+	"shardlift/internal/checkpoint"
 )
 
 const (
@@ -39,19 +41,18 @@ func (r *run) countRows(ctx context.Context, t Table, s *state) error {
 		}
 		s.SourceRows, s.DestinationRows = &after, &there
 		if before == after && after == there {
-			s.Result, s.Differences = Consistent, 0
+			s.Result, s.Differences = checkpoint.ResultConsistent, 0
 			return nil
 		}
 		if before == after {
 			rests++
 		}
-		s.Result, s.Differences = Inconsistent, max(after-there, there-after)
+		s.Result, s.Differences = checkpoint.ResultInconsistent, max(after-there, there-after)
 	}
 	r.report(*s.SourceRows)
 	if rests == countTries {
 		return nil
 	}
-	s.Differences = 0
 	return r.scan(ctx, t, s, m, m.Identity, false)
 }
 

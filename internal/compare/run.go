@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
+	"shardlift/internal/checkpoint"
 	"shardlift/internal/contract"
 	"shardlift/internal/dialect"
 	"shardlift/internal/fault"
@@ -25,7 +27,7 @@ func Run(ctx context.Context, c Config) (contract.CompareOut, error) {
 	if err != nil {
 		return contract.CompareOut{}, err
 	}
-	if err := c.Results.StartComparison(ctx, c.ID, c.Type, len(c.Tables)); err != nil {
+	if err := r.start(ctx); err != nil {
 		return contract.CompareOut{}, fmt.Errorf("start comparison %s: %w", c.ID, err)
 	}
 	out := contract.CompareOut{Tables: len(c.Tables)}
@@ -33,7 +35,7 @@ func Run(ctx context.Context, c Config) (contract.CompareOut, error) {
 	for _, t := range c.Tables {
 		result, err := r.one(ctx, t, compareTable)
 		if errors.Is(err, errBoxEnded) {
-			out.Result = Comparing
+			out.Result = checkpoint.ResultComparing
 			return out, nil
 		}
 		if err != nil {
@@ -41,12 +43,14 @@ func Run(ctx context.Context, c Config) (contract.CompareOut, error) {
 		}
 		results[result]++
 		r.done++
-		if result == Inconsistent || result == NoTarget {
+		if result == checkpoint.ResultInconsistent || result == checkpoint.ResultMissing {
 			out.Inconsistent++
 		}
 	}
 	out.Done, out.Result = true, overall(results)
-	if err := c.Results.FinishComparison(ctx, c.ID, out.Result); err != nil {
+	now := time.Now().UTC()
+	r.whole.Result, r.whole.FinishedAt = out.Result, &now
+	if err := c.Results.PutComparison(ctx, r.whole); err != nil {
 		return out, fmt.Errorf("finish comparison %s: %w", c.ID, err)
 	}
 	return out, nil
@@ -56,35 +60,56 @@ func Run(ctx context.Context, c Config) (contract.CompareOut, error) {
 // when every table is.
 func overall(results map[string]int) string {
 	switch {
-	case results[Inconsistent]+results[NoTarget] > 0:
-		return Inconsistent
-	case results[Failed] > 0:
-		return Failed
-	case results[Incomparable] > 0:
-		return Incomparable
+	case results[checkpoint.ResultInconsistent]+results[checkpoint.ResultMissing] > 0:
+		return checkpoint.ResultInconsistent
+	case results[checkpoint.ResultFailed] > 0:
+		return checkpoint.ResultFailed
+	case results[checkpoint.ResultImpossible] > 0:
+		return checkpoint.ResultImpossible
 	default:
-		return Consistent
+		return checkpoint.ResultConsistent
 	}
+}
+
+// start notes a new comparison, or finds the one to go on with.
+func (r *run) start(ctx context.Context) error {
+	found, err := r.Results.Comparison(ctx, r.ID)
+	if err != nil {
+		return err
+	}
+	if found != nil {
+		r.whole = *found
+		return nil
+	}
+	now := time.Now().UTC()
+	r.whole = checkpoint.Comparison{ID: r.ID, Type: r.Type, Result: checkpoint.ResultComparing, StartedAt: &now}
+	return r.Results.PutComparison(ctx, r.whole)
 }
 
 type run struct {
 	Config
+	whole       checkpoint.Comparison
 	began, beat time.Time
 	done        int
 	rows        int64
 }
 
-// state is one table's comparison; progress is what Results keeps for us.
+// state is one table's comparison.
 type state struct {
 	contract.ComparedTable
-	progress
+	cursor
+	// kept are the differences whose keys are stored; changed says that they
+	// are not stored yet.
+	kept    []contract.Difference
+	changed bool
 }
 
-type progress struct {
+// cursor is what a later box goes on with.
+type cursor struct {
 	// After is the source's primary key up to which all is compared.
 	After [][]byte `json:"after,omitempty"`
-	// Stored counts the differences in Results; Differences may be larger.
-	Stored int64 `json:"stored,omitempty"`
+	// Kept counts the differences stored so far.
+	Kept int `json:"kept,omitempty"`
 	// Unplaced: the sharding rule did not fit the rows, placement is not checked.
 	Unplaced bool `json:"unplaced,omitempty"`
 }
@@ -106,25 +131,24 @@ func (r *run) method() (method, error) {
 
 // one compares a table unless it has a result already.
 func (r *run) one(ctx context.Context, t Table, compareTable method) (string, error) {
-	s, err := r.load(ctx, t)
-	if err != nil || final(s.Result) {
-		return s.Result, err
+	s, done, err := r.load(ctx, t)
+	if err != nil {
+		return "", err
+	}
+	if done {
+		return s.Result, nil
 	}
 	if r.boxEnded() {
 		return "", errBoxEnded
 	}
-	s.Result = Comparing
+	s.Result = checkpoint.ResultComparing
 	err = compareTable(ctx, t, s)
 	if err != nil {
 		if s.Result = verdict(err); s.Result == "" {
 			return "", err
 		}
 	}
-	return s.Result, r.save(ctx, t, s)
-}
-
-func final(result string) bool {
-	return result != "" && result != Comparing && result != Waiting
+	return s.Result, r.save(ctx, t, s, true)
 }
 
 // verdict is the result of a table that cannot be compared as it is, empty for
@@ -134,41 +158,79 @@ func verdict(err error) string {
 	switch {
 	case !ok || f.Class == fault.Retry:
 		return ""
+	case errors.Is(err, fault.TableMissing): // dropped on the source since the plan was made
+		return checkpoint.ResultInconsistent
 	case errors.Is(err, fault.DestinationTable):
-		return NoTarget
+		return checkpoint.ResultMissing
 	case errors.Is(err, fault.ColumnMissing), errors.Is(err, fault.ColumnMismatch), errors.Is(err, fault.NoPrimaryKey),
 		errors.Is(err, fault.KeyMismatch), errors.Is(err, fault.ShardKeyMissing), errors.Is(err, fault.LabelMissing),
 		errors.Is(err, fault.ColumnNeedsValue):
-		return Incomparable
+		return checkpoint.ResultImpossible
 	default:
 		return ""
 	}
 }
 
-func (r *run) load(ctx context.Context, t Table) (*state, error) {
-	found, data, ok, err := r.Results.Compared(ctx, r.ID, t.No)
+func (r *run) load(ctx context.Context, t Table) (s *state, done bool, err error) {
+	found, err := r.Results.Compared(ctx, r.ID, t.No-1, 1)
 	if err != nil {
-		return nil, fmt.Errorf("read the state: %w", err)
+		return nil, false, err
 	}
-	if !ok {
-		return &state{ComparedTable: contract.ComparedTable{Schema: t.Source.Schema, Table: t.Source.Table, Result: Waiting}}, nil
+	if len(found) == 0 || found[0].No != t.No {
+		return &state{ComparedTable: contract.ComparedTable{Schema: t.Source.Schema, Table: t.Source.Table}}, false, nil
 	}
-	s := &state{ComparedTable: found}
-	if len(data) > 0 {
-		if err := json.Unmarshal(data, &s.progress); err != nil {
-			return nil, fmt.Errorf("read the state: %w", err)
+	s = &state{ComparedTable: found[0].ComparedTable}
+	if len(found[0].Cursor) > 0 {
+		if err := json.Unmarshal(found[0].Cursor, &s.cursor); err != nil {
+			return nil, false, fmt.Errorf("read the state: %w", err)
 		}
 	}
-	return s, nil
+	if !found[0].Done && s.Kept > 0 {
+		// What was stored after the cursor, and may be found again, is left out.
+		s.kept, _, err = r.Results.Differences(ctx, r.ID, strconv.Itoa(t.No)+".-1", s.Kept)
+	}
+	return s, found[0].Done, err
 }
 
-func (r *run) save(ctx context.Context, t Table, s *state) error {
-	data, err := json.Marshal(s.progress)
-	if err != nil {
-		return fmt.Errorf("store the state: %w", err)
+// save stores differences before the cursor that lies behind them.
+func (r *run) save(ctx context.Context, t Table, s *state, done bool) error {
+	if s.changed {
+		if err := r.Results.PutDifferences(ctx, r.ID, t.No, s.kept); err != nil {
+			return err
+		}
+		s.changed = false
 	}
-	if err := r.Results.PutCompared(ctx, r.ID, t.No, s.ComparedTable, data); err != nil {
-		return fmt.Errorf("store the state: %w", err)
+	s.Kept = len(s.kept)
+	c := checkpoint.Compared{No: t.No, ComparedTable: s.ComparedTable, Done: done}
+	if !done {
+		data, err := json.Marshal(s.cursor)
+		if err != nil {
+			return fmt.Errorf("store the state: %w", err)
+		}
+		c.Cursor = data
+	}
+	return r.Results.PutCompared(ctx, r.ID, c)
+}
+
+const (
+	// keysKept bounds the differences of a table whose keys are stored.
+	keysKept = 1000
+	// enough is where the comparison of a table ends: it is INCONSISTENT
+	// whatever follows.
+	enough = 10_000
+)
+
+// add notes differences; errEnough says that there are enough.
+func (s *state) add(list []contract.Difference) error {
+	if len(list) == 0 {
+		return nil
+	}
+	s.Differences += int64(len(list))
+	if room := keysKept - len(s.kept); room > 0 {
+		s.kept, s.changed = append(s.kept, list[:min(len(list), room)]...), true
+	}
+	if s.Differences >= enough {
+		return errEnough
 	}
 	return nil
 }

@@ -3,12 +3,12 @@ package compare
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"shardlift/internal/checkpoint"
 	"shardlift/internal/contract"
 	"shardlift/internal/dialect"
 	"shardlift/internal/row"
@@ -18,9 +18,6 @@ import (
 const (
 	// suspects is how many differing rows are read again together.
 	suspects = 1000
-	// differencesKept is where a table's comparison ends: it is INCONSISTENT
-	// whatever follows, and nobody reads more keys.
-	differencesKept = 10_000
 	// saveEvery is the pace of stored progress.
 	saveEvery = 10 * time.Second
 )
@@ -58,14 +55,14 @@ func (r *run) scan(ctx context.Context, t Table, s *state, m *dialect.Mapping, c
 	}
 	if s.After == nil {
 		zero := int64(0)
-		s.SourceRows, s.DestinationRows = &zero, new(int64)
+		s.SourceRows, s.DestinationRows, s.Differences, s.kept = &zero, new(int64), 0, nil
 	}
 	if err := j.both(ctx); err != nil {
 		return err
 	}
-	s.Result = Consistent
+	s.Result = checkpoint.ResultConsistent
 	if s.Differences > 0 {
-		s.Result = Inconsistent
+		s.Result = checkpoint.ResultInconsistent
 	}
 	return nil
 }
@@ -164,7 +161,7 @@ func (j *job) chunkDone(ctx context.Context, c *chunk) error {
 	}
 	if save && !c.last() {
 		j.state.After, j.saved = c.span.Upper, time.Now()
-		if err := j.run.save(ctx, j.table, j.state); err != nil {
+		if err := j.run.save(ctx, j.table, j.state, false); err != nil {
 			return err
 		}
 	}
@@ -194,24 +191,6 @@ func (j *job) rowOf(key string) row.Row {
 		out[j.mapping.Identity[i]] = v
 	}
 	return out
-}
-
-// found stores differences; no more than differencesKept of a table.
-func (j *job) found(ctx context.Context, list []contract.Difference) error {
-	if len(list) == 0 {
-		return nil
-	}
-	s := j.state
-	s.Differences += int64(len(list))
-	kept := list[:min(len(list), int(max(0, differencesKept-s.Stored)))]
-	if err := j.run.Results.PutDifferences(ctx, j.run.ID, j.table.No, s.Stored, kept); err != nil {
-		return fmt.Errorf("store differences: %w", err)
-	}
-	s.Stored += int64(len(kept))
-	if s.Stored >= differencesKept {
-		return errEnough
-	}
-	return nil
 }
 
 func (j *job) difference(key, kind string) contract.Difference {
