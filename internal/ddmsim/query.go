@@ -123,11 +123,12 @@ func (q *query) textFor(i int) string {
 	return sqlparser.String(out)
 }
 
-// replaceFunctions puts the session's own values where a node would answer
-// with its own: VERSION(), DATABASE(), CONNECTION_ID(), … It reports whether
-// there was one.
+// replaceFunctions puts the session's own values into a statement without
+// tables: VERSION(), DATABASE(), CONNECTION_ID(), … In one with tables they are
+// pushed to the nodes, which answer with their own, as DDM's manual warns; only
+// LAST_INSERT_ID() is always ours. It reports whether there was one.
 func (ss *session) replaceFunctions(q *query) bool {
-	changed := false
+	changed, pushed := false, readsTables(q.stmt)
 	names := map[*sqlparser.AliasedExpr]string{}
 	_ = sqlparser.Walk(func(node sqlparser.SQLNode) (bool, error) {
 		if a, is := node.(*sqlparser.AliasedExpr); is && a.As.IsEmpty() {
@@ -139,11 +140,13 @@ func (ss *session) replaceFunctions(q *query) bool {
 		var with sqlparser.Expr
 		switch n := c.Node().(type) {
 		case *sqlparser.FuncExpr:
-			if len(n.Exprs) == 0 && n.Qualifier.IsEmpty() {
+			if len(n.Exprs) == 0 && n.Qualifier.IsEmpty() && (!pushed || n.Name.EqualString("last_insert_id")) {
 				with = ss.ownFunction(n.Name.Lowered())
 			}
 		case *sqlparser.Variable:
-			with = ss.ownVariable(n)
+			if !pushed {
+				with = ss.ownVariable(n)
+			}
 		}
 		if with != nil {
 			c.Replace(with)
@@ -158,6 +161,19 @@ func (ss *session) replaceFunctions(q *query) bool {
 		}
 	}
 	return changed
+}
+
+// readsTables reports whether a statement has a table other than DUAL.
+func readsTables(stmt sqlparser.Statement) bool {
+	found := false
+	_ = sqlparser.Walk(func(node sqlparser.SQLNode) (bool, error) {
+		if a, is := node.(*sqlparser.AliasedTableExpr); is {
+			name, isName := a.Expr.(sqlparser.TableName)
+			found = found || isName && !strings.EqualFold(name.Name.String(), "dual")
+		}
+		return !found, nil
+	}, stmt)
+	return found
 }
 
 func (ss *session) ownFunction(name string) sqlparser.Expr {
