@@ -23,11 +23,9 @@ var version = "devel"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	err := run(ctx, os.Args[1:])
-	switch {
-	case err == nil, errors.Is(err, config.ErrHelp):
-	default:
+	stop()
+	if err != nil && !errors.Is(err, config.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "shardlift-web:", err)
 		os.Exit(1)
 	}

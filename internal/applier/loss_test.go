@@ -127,10 +127,10 @@ func TestRun_DrainEndsAtATransactionsEnd(t *testing.T) {
 		}
 	}
 	err := <-ended
-	require.True(t, errors.Is(err, ErrDrained), "%v", err)
+	require.ErrorIs(t, err, ErrDrained, "%v", err)
 	saved, err := r.store.Load(t.Context(), 0)
 	require.NoError(t, err)
-	require.Equal(t, int(saved.Rows), len(rows(t, r.dstDB, "log")), "the checkpoint stands right behind the last row")
+	require.Len(t, rows(t, r.dstDB, "log"), int(saved.Rows), "the checkpoint stands right behind the last row")
 	require.Less(t, saved.Rows, int64(200))
 	out := r.drain()
 	require.Equal(t, int64(200), out.Rows)

@@ -25,7 +25,6 @@ type stats struct {
 	redos      int64
 	reconnects int64
 	pending    bool // something was read that is not written yet
-	readAt     time.Time
 }
 
 func (s *stats) start(c checkpoint.Checkpoint, group int) {

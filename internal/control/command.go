@@ -49,8 +49,7 @@ func Send[R any](ctx context.Context, s *Service, taskID string, u contract.Upda
 }
 
 func commandError(err error, operation, taskID string) error {
-	var refused *temporal.ApplicationError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*temporal.ApplicationError](err); ok {
 		return refusal(refused)
 	}
 	var timeout *client.WorkflowUpdateServiceTimeoutOrCanceledError

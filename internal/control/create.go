@@ -55,8 +55,7 @@ func (s *Service) Create(ctx context.Context, f task.File, actor, key string) (i
 		),
 		StaticSummary: f.Name,
 	}, contract.MigrationWorkflow, contract.MigrationInput{TaskID: id, Spec: spec, Actor: actor, HeartbeatTimeout: s.HeartbeatTimeout})
-	var exists *serviceerror.WorkflowExecutionAlreadyStarted
-	if errors.As(err, &exists) {
+	if _, ok := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); ok {
 		return id, false, nil
 	}
 	if err != nil {
@@ -105,8 +104,7 @@ func (s *Service) reserve(ctx context.Context, name, id string) error {
 	if err == nil {
 		return nil
 	}
-	var exists *serviceerror.WorkflowExecutionAlreadyStarted
-	if !errors.As(err, &exists) {
+	if _, ok := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); !ok {
 		return fault.TemporalUnavailable.Wrap(err, "name "+name)
 	}
 	holder, err := s.nameHolder(ctx, name)

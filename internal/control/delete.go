@@ -58,8 +58,7 @@ func (s *Service) Delete(ctx context.Context, taskID, actor string) (Operation, 
 // deletion says how far a deletion is.
 func (s *Service) deletion(ctx context.Context, id, taskID string) (Operation, error) {
 	described, err := s.Temporal.DescribeWorkflowExecution(ctx, contract.DeleteID(taskID), "")
-	var missing *serviceerror.NotFound
-	if errors.As(err, &missing) {
+	if _, ok := errors.AsType[*serviceerror.NotFound](err); ok {
 		return Operation{}, fault.UnknownOperation.New("operation "+id, "")
 	}
 	if err != nil {
@@ -77,8 +76,7 @@ func (s *Service) deletion(ctx context.Context, id, taskID string) (Operation, e
 }
 
 func deletionError(err error) error {
-	var failed *temporal.ApplicationError
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*temporal.ApplicationError](err); ok {
 		return fault.StepFailed.New("deletion", "%s", failed.Message())
 	}
 	return fault.TemporalUnavailable.Wrap(err, "deletion")

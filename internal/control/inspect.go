@@ -58,8 +58,7 @@ func inspectionError(err error, in contract.InspectIn) error {
 	if errors.As(err, &timeout) || isDeadline(err) {
 		return fault.NoWorker.New("queue "+queue, "no worker of group %s took the inspection", in.WorkerGroup)
 	}
-	var failed *temporal.ApplicationError
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*temporal.ApplicationError](err); ok {
 		var info contract.ErrorInfo
 		if failed.HasDetails() && failed.Details(&info) == nil && info.Code != "" {
 			return &fault.Error{Code: info.Code, Class: fault.Class(info.Class), Object: info.Object, Message: info.Message, Remedy: info.Remedy}

@@ -62,8 +62,7 @@ func (s *Service) Task(ctx context.Context, taskID string) (Details, error) {
 	})
 	g.Go(func() error {
 		out, err := s.Temporal.DescribeWorkflowExecution(gctx, contract.CopyID(taskID), "")
-		var missing *serviceerror.NotFound
-		if errors.As(err, &missing) {
+		if _, ok := errors.AsType[*serviceerror.NotFound](err); ok {
 			return nil // no copy yet
 		}
 		if err != nil {

@@ -117,8 +117,7 @@ func decode(p *commonpb.Payload, into any) error {
 
 // unavailable tells a missing task from a Temporal that does not answer.
 func unavailable(err error, object string) error {
-	var missing *serviceerror.NotFound
-	if errors.As(err, &missing) {
+	if _, ok := errors.AsType[*serviceerror.NotFound](err); ok {
 		return fault.UnknownTask.New(object, "")
 	}
 	return fault.TemporalUnavailable.Wrap(err, object)

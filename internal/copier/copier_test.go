@@ -49,7 +49,8 @@ func newRig(t *testing.T, sourceName string, sharded bool, chunkRows int64, fill
 	conn := func(host string, port int, user, password string) mysqlconn.Config {
 		return mysqlconn.Config{Host: host, Port: port, User: user, Password: secret.NewText(password), TLS: mysqlconn.TLS{Mode: "disabled"}, MaxConnections: 24}
 	}
-	ddm, to := "", mysqlconn.Config{}
+	var ddm string
+	var to mysqlconn.Config
 	if sharded {
 		sim := simtest.Start(t, 4)
 		r.to, r.dstDB, ddm = sim.Schema, sim.DB(t), "DBPARTITION BY MOD_HASH(u)"

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -93,8 +94,8 @@ func (p *child) kill() error {
 func (c *children) stop() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for i := len(c.all) - 1; i >= 0; i-- {
-		p := c.all[i]
+	for _, p := range slices.Backward(c.all) {
+
 		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGTERM) // it may have ended
 		select {
 		case <-p.done:

@@ -28,8 +28,7 @@ func (d *demo) shardliftCode(ctx context.Context, args ...string) (int, error) {
 	out := &indented{to: d.Out}
 	cmd.Stdout, cmd.Stderr = out, out
 	err := cmd.Run()
-	var exited *exec.ExitError
-	if errors.As(err, &exited) {
+	if exited, ok := errors.AsType[*exec.ExitError](err); ok {
 		return exited.ExitCode(), nil
 	}
 	if err != nil {

@@ -35,9 +35,11 @@ func shopTables() []shopTable {
 			PRIMARY KEY (id), UNIQUE KEY email (email)`, "DBPARTITION BY MOD_HASH(id)", 100_000},
 		{"products", `id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT, sku VARCHAR(24) NOT NULL, title VARCHAR(120) NOT NULL, price DECIMAL(10,2) NOT NULL,
 			weight DOUBLE, flags BIT(8), description TEXT, opens TIME, PRIMARY KEY (id), UNIQUE KEY sku (sku)`, "DBPARTITION BY MOD_HASH(id)", 19_700},
-		{"orders", `id BIGINT NOT NULL AUTO_INCREMENT, customer_id BIGINT NOT NULL, number INT NOT NULL, state ENUM('new','paid','sent','returned') NOT NULL,
+		{
+			"orders", `id BIGINT NOT NULL AUTO_INCREMENT, customer_id BIGINT NOT NULL, number INT NOT NULL, state ENUM('new','paid','sent','returned') NOT NULL,
 			total DECIMAL(14,2) NOT NULL, placed DATETIME(6) NOT NULL, note VARCHAR(200), PRIMARY KEY (id), UNIQUE KEY number (customer_id, number)`,
-			"DBPARTITION BY MOD_HASH(customer_id)", 150_000},
+			"DBPARTITION BY MOD_HASH(customer_id)", 150_000,
+		},
 		{"order_items", `order_id BIGINT NOT NULL, line INT NOT NULL, product_id BIGINT UNSIGNED NOT NULL, quantity INT NOT NULL, price DECIMAL(10,2) NOT NULL,
 			year YEAR NOT NULL, PRIMARY KEY (order_id, line)`, "DBPARTITION BY MOD_HASH(order_id)", 230_000},
 	}

@@ -2,6 +2,7 @@ package position
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -120,9 +121,7 @@ func (s Set) Clone() Set {
 	}
 	if s.domains != nil {
 		out.domains = make(map[uint32]mariaGTID, len(s.domains))
-		for k, v := range s.domains {
-			out.domains[k] = v
-		}
+		maps.Copy(out.domains, s.domains)
 	}
 	return out
 }

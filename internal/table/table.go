@@ -49,6 +49,7 @@ const (
 // Generated says whether and how the server computes a column.
 type Generated uint8
 
+// The kinds of columns.
 const (
 	NotGenerated Generated = iota
 	GeneratedVirtual

@@ -92,7 +92,7 @@ func TestFile_SealHidesHostUserAndPassword(t *testing.T) {
 	require.Equal(t, f.Source.Password, e.Password)
 	_, err = OpenEndpoint("t2", SourceSide, spec.Source, ring)
 	require.Error(t, err)
-	require.False(t, strings.Contains(fmt.Sprint(err), "canary"))
+	require.NotContains(t, fmt.Sprint(err), "canary")
 	var shown Shown
 	require.NoError(t, web.OpenJSON(ShownUse("t1", SourceSide), spec.Source.Shown, &shown))
 	require.Equal(t, Shown{"canary-host", 3306, "canary-user"}, shown)

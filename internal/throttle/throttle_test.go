@@ -55,13 +55,15 @@ func TestLimiter_WaitsWhileTheLoadIsHigh(t *testing.T) {
 			}
 			return "", nil
 		})
+		reason := make(chan string, 1)
 		go func() {
 			time.Sleep(500 * time.Millisecond) //nolint:forbidigo // the clock is the test's own
-			require.Equal(t, "source runs 200 threads", l.Reason())
+			reason <- l.Reason()
 		}()
 		began := time.Now()
 		require.NoError(t, l.Wait(t.Context(), 1, 1))
 		require.Equal(t, 3*time.Second, time.Since(began))
+		require.Equal(t, "source runs 200 threads", <-reason)
 		require.Empty(t, l.Reason())
 		l.Set(task.Limits{MBPerSecond: 5})
 		require.Equal(t, "limit of 5 MB/s", l.Reason())
