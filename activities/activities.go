@@ -42,6 +42,7 @@ func (a *Activities) RegisterControl(r worker.ActivityRegistry) {
 
 // RegisterShort registers the steps of seconds to minutes.
 func (a *Activities) RegisterShort(r worker.ActivityRegistry) {
+	add(r, contract.PlanCopy, a.PlanCopy)
 	add(r, contract.ReadHead, a.ReadHead)
 	add(r, contract.StoreLimits, a.StoreLimits)
 	add(r, contract.StoreReport, a.StoreReport)
@@ -52,10 +53,12 @@ func (a *Activities) RegisterShort(r worker.ActivityRegistry) {
 
 // RegisterCopy registers the lanes of the full copy and comparisons.
 func (a *Activities) RegisterCopy(r worker.ActivityRegistry) {
+	add(r, contract.CopyLane, a.CopyLane)
 	add(r, contract.CompareTables, a.CompareTables)
 }
 
 // RegisterApply registers the binlog apply and the watch of the source.
 func (a *Activities) RegisterApply(r worker.ActivityRegistry) {
+	add(r, contract.ApplyBinlog, a.ApplyBinlog)
 	add(r, contract.WatchSource, a.WatchSource)
 }

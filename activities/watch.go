@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"sync"
 	"time"
 
 	"shardlift/internal/checkpoint"
@@ -44,6 +45,18 @@ func (a *Activities) watch(ctx context.Context, t *resolved, start position.Posi
 	}
 	defer func() { _ = src.Close() }()
 	w := &watcher{t: t, store: s, src: src, start: start, began: a.startedAt(ctx, t.TaskID)}
+	copying, err := w.copying(ctx)
+	if err != nil {
+		return err
+	}
+	statements := make(chan error, 1)
+	if copying {
+		reading, cancel := context.WithCancel(ctx)
+		var reader sync.WaitGroup
+		defer reader.Wait()
+		defer cancel()
+		reader.Go(func() { statements <- w.watchStatements(reading, start) })
+	}
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	for {
@@ -57,6 +70,8 @@ func (a *Activities) watch(ctx context.Context, t *resolved, start position.Posi
 			return context.Cause(ctx)
 		case <-step.drain:
 			return context.Canceled
+		case err := <-statements:
+			return err
 		case <-tick.C:
 		}
 	}
@@ -83,6 +98,15 @@ type watcher struct {
 	began time.Time
 
 	last contract.WatchBeat
+}
+
+// copying says whether the apply, which judges statements itself, has not begun yet.
+func (w *watcher) copying(ctx context.Context) (bool, error) {
+	if w.t.Spec.Type != task.FullIncremental || w.start.IsZero() {
+		return false, nil
+	}
+	c, err := w.store.Load(ctx, 0)
+	return c == nil, err
 }
 
 func (w *watcher) look(ctx context.Context) (contract.WatchBeat, error) {

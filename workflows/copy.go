@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"shardlift/internal/contract"
+	"shardlift/internal/position"
 )
 
 // CopyInput starts the copy of a task. Done, Rows and Bytes are filled at
@@ -22,9 +23,11 @@ type CopyInput struct {
 	HeartbeatTimeout time.Duration `json:"heartbeat_timeout"`
 	Lanes            int           `json:"lanes"`
 	// Connections is each lane's share of the source's connections.
-	Connections int   `json:"connections"`
-	Rows        int64 `json:"rows,omitempty"`
-	Bytes       int64 `json:"bytes,omitempty"`
+	Connections int               `json:"connections"`
+	DeleteFirst bool              `json:"delete_first,omitempty"`
+	Start       position.Position `json:"start"`
+	Rows        int64             `json:"rows,omitempty"`
+	Bytes       int64             `json:"bytes,omitempty"`
 }
 
 // CopyResult sums the boxes.
@@ -80,6 +83,7 @@ func runLane(ctx workflow.Context, p place, in *CopyInput, lane int) (finished b
 		out, err := call(ctx, p, contract.CopyLane, fmt.Sprintf("copy, lane %d of %d", lane+1, in.Lanes), contract.CopyLaneIn{
 			TaskRef: in.TaskRef, Owner: contract.Owner{Epoch: in.Epoch, Box: in.Box, FenceConfirmed: confirmed},
 			Lane: lane, Lanes: in.Lanes, Box: copyBox, Connections: in.Connections,
+			DeleteFirst: in.DeleteFirst, Start: in.Start,
 		})
 		if err != nil {
 			return false, err

@@ -45,6 +45,7 @@ func (m *migration) copyTables(ctx workflow.Context) error {
 	in := CopyInput{
 		TaskRef: m.ref(), Epoch: m.Plan.Epoch, Box: m.Box, FenceConfirmed: m.FenceConfirmed,
 		WorkerGroup: m.place.Group, HeartbeatTimeout: m.place.Heartbeat, Lanes: lanes, Connections: each,
+		DeleteFirst: m.DeleteFirst, Start: m.Plan.Start,
 	}
 	m.FenceConfirmed = false
 	ctx = copyChild(ctx, m.place, fmt.Sprintf("copy %d tables in %d chunks", m.Plan.Tables, m.Plan.Chunks))

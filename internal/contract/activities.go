@@ -81,6 +81,10 @@ type CopyLaneIn struct {
 	Box   time.Duration `json:"box_duration"`
 	// Connections is this lane's share of the source's max_connections.
 	Connections int `json:"connections"`
+	// DeleteFirst: each chunk deletes its range before it writes (after a reset).
+	DeleteFirst bool `json:"delete_first,omitempty"`
+	// Start is the start position: every connection proves that its server has it.
+	Start position.Position `json:"start"`
 }
 
 // CopyLaneOut says whether chunks are left.

@@ -19,6 +19,16 @@ type CopyBeat struct {
 	Throttle string    `json:"throttle,omitempty"`
 }
 
+// PlanBeat is PlanCopy's heartbeat. The next attempt goes on with an unfinished
+// plan when its epoch is still the store's.
+type PlanBeat struct {
+	At     time.Time         `json:"at"`
+	Epoch  int64             `json:"epoch"`
+	Start  position.Position `json:"start"`
+	Tables int               `json:"tables"`
+	Chunks int               `json:"chunks"`
+}
+
 // ApplyBeat is ApplyBinlog's heartbeat.
 type ApplyBeat struct {
 	At           time.Time         `json:"at"`

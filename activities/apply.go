@@ -1,0 +1,176 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"go.temporal.io/sdk/activity"
+
+	"shardlift/internal/applier"
+	"shardlift/internal/binlog"
+	"shardlift/internal/checkpoint"
+	"shardlift/internal/contract"
+	"shardlift/internal/destination"
+	"shardlift/internal/dialect"
+	"shardlift/internal/fault"
+	"shardlift/internal/mysqlconn"
+	"shardlift/internal/position"
+	"shardlift/internal/schema"
+	"shardlift/internal/selection"
+	"shardlift/internal/source"
+	"shardlift/internal/table"
+)
+
+// Connections of the destination that the apply leaves to comparison,
+// inspection and its own metadata.
+const applyReserve = compareAtDestination + shortConnections + 2
+
+// ApplyBinlog brings the stream of changes to the destination for a time box.
+func (a *Activities) ApplyBinlog(ctx context.Context, in contract.ApplyIn) (contract.ApplyOut, error) {
+	t, err := a.tasks.task(ctx, in.TaskRef)
+	if err != nil {
+		return contract.ApplyOut{}, err
+	}
+	work, step := begin(ctx)
+	out, err := apply(work, t, in, activity.GetInfo(ctx).Attempt, step)
+	return out, step.end(err)
+}
+
+func apply(ctx context.Context, t *resolved, in contract.ApplyIn, attempt int32, step *step) (out contract.ApplyOut, err error) {
+	lanes := min(max(t.Spec.Destination.MaxConnections-applyReserve, 1), applier.DefaultLanes)
+	d, s, err := openStore(ctx, t, lanes+2)
+	if err != nil {
+		return out, err
+	}
+	defer func() { _ = d.Close() }()
+	src, err := openSource(ctx, t, 1)
+	if err != nil {
+		return out, err
+	}
+	defer func() { _ = src.Close() }()
+	f := &follower{t: t, in: in, src: src, dst: d, store: s, mapped: map[*table.Table]*dialect.Mapping{}}
+	if f.selected, err = effectiveSelection(ctx, s, t.Spec.Objects, in.Group); err != nil {
+		return out, err
+	}
+	err = fenced(ctx, s, fmt.Sprintf("apply/%d", in.Group), in.Owner, attempt, t.Spec.Objects, func(fence *checkpoint.Fence) error {
+		out, err = applier.Run(ctx, applier.Config{
+			Group: in.Group, Start: in.Start, CopyEnd: in.CopyEnd, Stop: in.Stop, Box: in.Box, Lanes: lanes,
+			ReportDivergence: t.Spec.Policy.Divergence == "report",
+			Open:             f.open, Head: src.Head, Mapping: f.mapping, DDL: f.judge,
+			Destination: d, Store: s, Fence: fence, Drain: step.drain,
+			Beat: func(b contract.ApplyBeat) {
+				mark := fmt.Sprint(b.Applied, b.Read, b.Rows, b.Transactions)
+				step.beat(b, mark, b.CaughtUp || b.Throttle != "")
+			},
+		})
+		return err
+	})
+	return out, err
+}
+
+// follower gives the applier what depends on the task: the stream, the
+// definitions as of its place, and the verdict on statements.
+type follower struct {
+	t        *resolved
+	in       contract.ApplyIn
+	selected selection.Selection
+	src      *source.Source
+	dst      *destination.Destination
+	store    *checkpoint.Store
+
+	mu      sync.Mutex
+	history *schema.History // of the present stream
+	mapped  map[*table.Table]*dialect.Mapping
+}
+
+// open checks that the source still has everything after from, and reads on
+// with the definitions as of there.
+func (f *follower) open(ctx context.Context, from position.Position) (applier.Stream, error) {
+	if err := f.src.CheckHistory(ctx, from); err != nil {
+		return nil, err
+	}
+	f.src.Pin(from)
+	history, err := schema.Open(ctx, f.store, f.in.Group, from)
+	if err != nil {
+		return nil, err
+	}
+	stream, err := binlog.Open(ctx, binlog.Config{
+		Conn: mysqlconn.FromEndpoint(f.t.Source), Capabilities: f.src.Capabilities(),
+		ServerID: binlog.ServerID(f.t.TaskID, f.in.Group), From: from, Selection: f.selected, Tables: history,
+	})
+	if err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.history = history
+	clear(f.mapped)
+	return stream, nil
+}
+
+// mapping is the same for the same definition: the stream gives one pointer for each.
+func (f *follower) mapping(ctx context.Context, t *table.Table) (*dialect.Mapping, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if m := f.mapped[t]; m != nil {
+		return m, nil
+	}
+	to, _, ok := f.selected.Match(t.Name)
+	if !ok {
+		return nil, fault.TableUnplanned.New(t.Name.String(), "")
+	}
+	m, err := mapping(ctx, f.dst, t, to)
+	if err == nil {
+		f.mapped[t] = m
+	}
+	return m, err
+}
+
+func (f *follower) judge(ctx context.Context, ev binlog.Event) (applier.Verdict, []*table.Table, error) {
+	f.mu.Lock()
+	history := f.history
+	f.mu.Unlock()
+	rules := schema.Rules{Selection: f.selected, StopAtTruncate: f.t.Spec.Policy.Truncate == "stop", Passed: f.in.PassDDL}
+	verdict, concerned, err := history.Judge(ev, rules)
+	switch {
+	case err != nil:
+		return 0, nil, err
+	case verdict == schema.Truncate:
+		return applier.TruncateDDL, []*table.Table{ev.Table}, nil
+	case verdict == schema.Refresh:
+		for _, n := range concerned {
+			if err := history.Refresh(ctx, f.src, n, ev.Position); err != nil {
+				return 0, nil, err
+			}
+		}
+	}
+	return applier.PassDDL, nil, nil
+}
+
+// effectiveSelection leaves out the tables that a wildcard selects and that the
+// destination did not have when the task was planned: they are none of the
+// task's. One that came later is not left out: its CREATE TABLE stops the apply.
+func effectiveSelection(ctx context.Context, s *checkpoint.Store, objects selection.Selection, group int) (selection.Selection, error) {
+	definitions, err := s.Definitions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	skipped := map[table.Name]bool{}
+	for _, d := range definitions {
+		if d.Group == group {
+			skipped[d.Name] = d.Table == nil && d.From.IsZero()
+		}
+	}
+	out := make(selection.Selection, len(objects))
+	for i, rule := range objects {
+		out[i] = rule
+		out[i].Exclude = append([]string(nil), rule.Exclude...)
+		for name, skip := range skipped {
+			if skip && name.Schema == rule.Schema {
+				out[i].Exclude = append(out[i].Exclude, name.Table)
+			}
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,151 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+
+	"shardlift/internal/checkpoint"
+	"shardlift/internal/contract"
+	"shardlift/internal/copier"
+	"shardlift/internal/destination"
+	"shardlift/internal/dialect"
+	"shardlift/internal/fault"
+	"shardlift/internal/selection"
+	"shardlift/internal/task"
+	"shardlift/internal/throttle"
+)
+
+const (
+	// limitsEvery is how often the control row is read.
+	limitsEvery = 2 * time.Second
+	// releaseTime bounds the release of a fence when the work has ended already.
+	releaseTime = 5 * time.Second
+)
+
+// CopyLane copies chunks of one lane for a time box.
+func (a *Activities) CopyLane(ctx context.Context, in contract.CopyLaneIn) (contract.CopyLaneOut, error) {
+	t, err := a.tasks.task(ctx, in.TaskRef)
+	if err != nil {
+		return contract.CopyLaneOut{}, err
+	}
+	work, step := begin(ctx)
+	out, err := copyLane(work, t, in, activity.GetInfo(ctx).Attempt, step)
+	return out, step.end(err)
+}
+
+func copyLane(ctx context.Context, t *resolved, in contract.CopyLaneIn, attempt int32, step *step) (out contract.CopyLaneOut, err error) {
+	share := max(t.Spec.Destination.MaxConnections/max(in.Lanes, 1), 2) // one for the metadata, the rest write
+	d, s, err := openStore(ctx, t, share)
+	if err != nil {
+		return out, err
+	}
+	defer func() { _ = d.Close() }()
+	src, err := openSource(ctx, t, max(in.Connections, 1))
+	if err != nil {
+		return out, err
+	}
+	defer func() { _ = src.Close() }()
+	if err := src.CheckHistory(ctx, in.Start); err != nil {
+		return out, err
+	}
+	src.Pin(in.Start)
+	tables, err := s.Tables(ctx)
+	if err != nil {
+		return out, err
+	}
+	limiter := throttle.New(nil)
+	stop := followLimits(ctx, s, limiter, in.Lanes)
+	defer stop()
+	err = fenced(ctx, s, fmt.Sprintf("copy/%d", in.Lane), in.Owner, attempt, t.Spec.Objects, func(fence *checkpoint.Fence) error {
+		out, err = copier.Run(ctx, copier.Config{
+			Source: src, Destination: d, Store: s, Fence: fence, Mapping: mappings(d, tables),
+			Lane: in.Lane, Lanes: in.Lanes, Box: in.Box, FullOnly: t.Spec.Type == task.Full, DeleteFirst: in.DeleteFirst,
+			Writers: share - 1, Throttle: limiter, Drain: step.drain,
+			Beat: func(b contract.CopyBeat) { step.beat(b, [3]int64{int64(b.Table), b.Rows, b.Bytes}, b.Throttle != "") },
+		})
+		return err
+	})
+	return out, err
+}
+
+// fenced owns a unit while f works: older attempts are shut out before, the unit
+// is given up after. The operator's word that no older writer lives is good for
+// the first attempt only, a later one has the former as its older writer.
+func fenced(ctx context.Context, s *checkpoint.Store, unit string, o contract.Owner, attempt int32, objects selection.Selection, f func(*checkpoint.Fence) error) error {
+	token := checkpoint.Token{Epoch: o.Epoch, Box: o.Box, Attempt: attempt}
+	fence, err := s.Acquire(ctx, unit, token, objects.DestinationSchemas(), o.FenceConfirmed && attempt == 1)
+	if err != nil {
+		return err
+	}
+	err = f(fence)
+	free, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTime)
+	defer cancel()
+	if lost := fence.Release(free); lost != nil && err == nil {
+		activity.GetLogger(ctx).Warn("fence not released, the next owner takes it", "unit", unit, "error", lost)
+	}
+	return err
+}
+
+// mappings joins planned tables with their destinations, each once. Lanes call
+// it one after the other.
+func mappings(d *destination.Destination, tables []checkpoint.Table) func(context.Context, int) (*dialect.Mapping, error) {
+	known := map[int]*dialect.Mapping{}
+	return func(ctx context.Context, no int) (*dialect.Mapping, error) {
+		if m := known[no]; m != nil {
+			return m, nil
+		}
+		for _, t := range tables {
+			if t.No != no {
+				continue
+			}
+			m, err := mapping(ctx, d, t.Definition, t.Destination)
+			if err == nil {
+				known[no] = m
+			}
+			return m, err
+		}
+		return nil, fault.TableUnplanned.New(fmt.Sprintf("table %d of the plan", no), "")
+	}
+}
+
+// followLimits keeps a lane's share of the task's limits; the function that it
+// returns ends it.
+func followLimits(ctx context.Context, s *checkpoint.Store, l *throttle.Limiter, lanes int) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	read := func() {
+		limits, ok, err := s.Limits(ctx)
+		if err == nil && ok { // on an error the last ones hold
+			l.Set(share(limits, lanes))
+		}
+	}
+	read()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(limitsEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				read()
+			}
+		}
+	}()
+	return func() { cancel(); <-ended }
+}
+
+// share divides limits between lanes, which may run on different workers.
+func share(l task.Limits, lanes int) task.Limits {
+	part := func(n int) int {
+		if n <= 0 {
+			return 0
+		}
+		return max(n/max(lanes, 1), 1)
+	}
+	return task.Limits{MBPerSecond: part(l.MBPerSecond), RowsPerSecond: part(l.RowsPerSecond)}
+}

@@ -1,0 +1,270 @@
+package activities
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+
+	"shardlift/internal/checkpoint"
+	"shardlift/internal/chunk"
+	"shardlift/internal/contract"
+	"shardlift/internal/destination"
+	"shardlift/internal/dialect"
+	"shardlift/internal/fault"
+	"shardlift/internal/source"
+	"shardlift/internal/table"
+	"shardlift/internal/task"
+)
+
+// planBatch is how many chunks are written at once.
+const planBatch = 200
+
+// planner is one run of PlanCopy.
+type planner struct {
+	t     *resolved
+	src   *source.Source
+	dst   *destination.Destination
+	store *checkpoint.Store
+	step  *step
+	beat  contract.PlanBeat
+	last  int64 // highest chunk number
+}
+
+// PlanCopy takes the start position, then cuts the tables into chunks. An
+// attempt that was interrupted is carried on by the next one.
+func (a *Activities) PlanCopy(ctx context.Context, in contract.PlanCopyIn) (contract.PlanCopyOut, error) {
+	t, err := a.tasks.task(ctx, in.TaskRef)
+	if err != nil {
+		return contract.PlanCopyOut{}, err
+	}
+	work, step := begin(ctx)
+	out, err := plan(work, t, formerPlan(ctx), step)
+	return out, step.end(err)
+}
+
+// formerPlan is what the attempt before this one told last.
+func formerPlan(ctx context.Context) (b contract.PlanBeat) {
+	if activity.HasHeartbeatDetails(ctx) && activity.GetHeartbeatDetails(ctx, &b) != nil {
+		return contract.PlanBeat{}
+	}
+	return b
+}
+
+func plan(ctx context.Context, t *resolved, former contract.PlanBeat, step *step) (contract.PlanCopyOut, error) {
+	d, s, err := openStore(ctx, t, shortConnections)
+	if err != nil {
+		return contract.PlanCopyOut{}, err
+	}
+	defer func() { _ = d.Close() }()
+	src, err := openSource(ctx, t, shortConnections)
+	if err != nil {
+		return contract.PlanCopyOut{}, err
+	}
+	defer func() { _ = src.Close() }()
+	p := &planner{t: t, src: src, dst: d, store: s, step: step, beat: former}
+	// A plan is carried on only when everything but its chunks was stored: the
+	// epoch is taken last but for them.
+	epoch, err := s.Epoch(ctx)
+	if err != nil {
+		return contract.PlanCopyOut{}, err
+	}
+	if former.Epoch == 0 || former.Epoch != epoch {
+		if err := p.begin(ctx); err != nil {
+			return contract.PlanCopyOut{}, err
+		}
+	}
+	return p.cut(ctx)
+}
+
+// begin drops what an older plan left, takes the start position and stores the
+// tables with their definitions.
+//
+// The definitions are read after the position: a statement between the two is
+// in the stream and stops the apply, while one before a definition that was read
+// first would go unseen.
+func (p *planner) begin(ctx context.Context) error {
+	if err := p.store.Reset(ctx); err != nil {
+		return err
+	}
+	tables, err := p.src.Catalogue(ctx, p.t.Spec.Objects)
+	if err != nil {
+		return err
+	}
+	moved, skipped, err := p.split(ctx, tables)
+	if err != nil {
+		return err
+	}
+	if err := p.takePosition(ctx, names(moved)); err != nil {
+		return err
+	}
+	p.src.Pin(p.beat.Start)
+	if tables, err = p.src.Catalogue(ctx, p.t.Spec.Objects); err != nil {
+		return err
+	}
+	var planned []checkpoint.Table
+	for _, t := range tables {
+		if !slices.ContainsFunc(moved, func(m *table.Table) bool { return m.Name == t.Name }) {
+			continue
+		}
+		to, _, _ := p.t.Spec.Objects.Match(t.Name)
+		if err := p.fits(ctx, t, to); err != nil {
+			return err
+		}
+		planned = append(planned, checkpoint.Table{
+			No: len(planned) + 1, Source: t.Name, Destination: to, Definition: t, RowsEstimated: max(t.Rows, 0), BytesEstimated: max(t.Bytes, 0),
+		})
+		p.step.moved()
+	}
+	if err := p.store.PutTables(ctx, planned); err != nil {
+		return err
+	}
+	for _, t := range planned {
+		if err := p.store.AddDefinition(ctx, checkpoint.Definition{Name: t.Source, Table: t.Definition}); err != nil {
+			return err
+		}
+	}
+	// A selected table that the destination lacks is noted as none of the task's.
+	for _, n := range skipped {
+		if err := p.store.AddDefinition(ctx, checkpoint.Definition{Name: n}); err != nil {
+			return err
+		}
+	}
+	p.beat.Epoch, err = p.store.NewEpoch(ctx)
+	p.show()
+	return err
+}
+
+// split separates the tables that the destination has from those that a
+// wildcard matches only; one that is named has to be there.
+func (p *planner) split(ctx context.Context, tables []*table.Table) (moved []*table.Table, skipped []table.Name, err error) {
+	there := map[string][]table.Name{}
+	for _, t := range tables {
+		to, named, _ := p.t.Spec.Objects.Match(t.Name)
+		if _, read := there[to.Schema]; !read {
+			if there[to.Schema], err = p.dst.Tables(ctx, to.Schema); err != nil {
+				return nil, nil, err
+			}
+		}
+		switch {
+		case slices.ContainsFunc(there[to.Schema], func(n table.Name) bool { return strings.EqualFold(n.Table, to.Table) }):
+			moved = append(moved, t)
+		case named:
+			return nil, nil, fault.DestinationTable.New(to.String(), "")
+		default:
+			skipped = append(skipped, t.Name)
+		}
+	}
+	if len(moved) == 0 {
+		return nil, nil, fault.NothingToMove.New("objects", "")
+	}
+	return moved, skipped, nil
+}
+
+func names(tables []*table.Table) []table.Name {
+	out := make([]table.Name, 0, len(tables))
+	for _, t := range tables {
+		out = append(out, t.Name)
+	}
+	return out
+}
+
+// takePosition is rule 1. A full-only task takes the plain position where the
+// account may see it: it only tells later whether the source was written.
+func (p *planner) takePosition(ctx context.Context, tables []table.Name) error {
+	var err error
+	if p.t.Spec.Type == task.Full {
+		if head, err := p.src.Head(ctx); err == nil {
+			p.beat.Start = head
+		}
+		return ctx.Err()
+	}
+	p.beat.Start, err = p.src.StartPosition(ctx, tables)
+	return err
+}
+
+// fits says now what would stop the first row.
+func (p *planner) fits(ctx context.Context, t *table.Table, to table.Name) error {
+	_, err := mapping(ctx, p.dst, t, to)
+	return err
+}
+
+// mapping joins a source table with its destination.
+func mapping(ctx context.Context, d *destination.Destination, t *table.Table, to table.Name) (*dialect.Mapping, error) {
+	there, err := d.Table(ctx, to)
+	if err != nil {
+		return nil, err
+	}
+	placement, err := d.Placement(ctx, to)
+	if err != nil {
+		return nil, err
+	}
+	return dialect.NewMapping(t, there, placement)
+}
+
+// cut plans the chunks of every table that is not planned yet.
+func (p *planner) cut(ctx context.Context) (contract.PlanCopyOut, error) {
+	p.src.Pin(p.beat.Start)
+	tables, err := p.store.Tables(ctx)
+	if err != nil {
+		return contract.PlanCopyOut{}, err
+	}
+	if p.last, err = p.store.LastNumber(ctx); err != nil {
+		return contract.PlanCopyOut{}, err
+	}
+	for _, t := range tables {
+		if !t.Planned {
+			if err := p.cutTable(ctx, t); err != nil {
+				return contract.PlanCopyOut{}, err
+			}
+		}
+		p.beat.Tables++
+		p.show()
+	}
+	sums, err := p.store.Progress(ctx)
+	return contract.PlanCopyOut{
+		Epoch: p.beat.Epoch, Start: p.beat.Start, Tables: sums.Tables, Chunks: sums.Chunks,
+		RowsEstimated: sums.RowsEstimated, BytesEstimated: sums.BytesEstimated,
+	}, err
+}
+
+func (p *planner) cutTable(ctx context.Context, t checkpoint.Table) error {
+	last, err := p.store.LastChunk(ctx, t.No)
+	if err != nil {
+		return err
+	}
+	var after *table.KeyRange
+	if last != nil {
+		after = &last.Range
+	}
+	var batch []checkpoint.Chunk
+	flush := func() error {
+		err := p.store.AddChunks(ctx, batch)
+		batch = batch[:0]
+		p.show()
+		return err
+	}
+	err = chunk.Plan(ctx, p.src, t.Definition, after, chunk.Budget{}, func(r table.KeyRange, _ int64) error {
+		p.last++
+		batch = append(batch, checkpoint.Chunk{No: p.last, Table: t.No, Range: r})
+		if len(batch) < planBatch {
+			p.step.moved()
+			return nil
+		}
+		return flush()
+	})
+	if err == nil {
+		err = flush()
+	}
+	if err != nil {
+		return err
+	}
+	return p.store.SetPlanned(ctx, t.No)
+}
+
+func (p *planner) show() {
+	p.beat.At, p.beat.Chunks = time.Now().UTC(), int(p.last)
+	p.step.beat(p.beat, p.beat.At, false)
+}
