@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"shardlift/internal/fault"
+	"shardlift/web/api"
+)
+
+func (a *app) deleteCommand() *cobra.Command {
+	var yes bool
+	cmd := &cobra.Command{
+		Use: "delete TASK", Short: "remove an ended task with all that is stored of it", Args: oneTask,
+		Long: `Remove an ended task: its history, its tables on the destination (shardlift_*), its report, its
+credentials. The migrated rows stay. The command ends when everything is seen to be gone.`,
+		Example: "  shardlift delete shop-to-ddm --yes",
+		RunE: a.action(func(ctx context.Context, args []string) error {
+			if err := a.consent(yes, fmt.Sprintf("Delete %s with its history and report?", args[0])); err != nil {
+				return err
+			}
+			c, err := a.connect()
+			if err != nil {
+				return err
+			}
+			r, err := answered(c.DeleteTaskWithResponse(ctx, args[0]))
+			if err != nil {
+				return err
+			}
+			if r.JSON202 == nil {
+				return a.deleted(args[0], r.JSON200, r.Body)
+			}
+			return a.awaitDeletion(ctx, c, args[0], r.JSON202.ID)
+		}),
+	}
+	yesFlag(cmd, &yes)
+	return cmd
+}
+
+func (a *app) awaitDeletion(ctx context.Context, c *api.ClientWithResponses, task, operation string) error {
+	p := patience{a: a}
+	for {
+		r, err := answered(c.GetOperationWithResponse(ctx, operation))
+		if err == nil && r.JSON200.State != "running" {
+			return a.deleted(task, r.JSON200, r.Body)
+		}
+		if err := p.bear(err); err != nil {
+			return err
+		}
+		if err := pause(ctx, a.poll); err != nil {
+			return err
+		}
+	}
+}
+
+func (a *app) deleted(task string, o *api.Operation, body []byte) error {
+	if o != nil && o.State != "done" {
+		if o.Problem != nil {
+			return &refusal{*o.Problem}
+		}
+		return fault.OutcomeLost.New("task "+task, "the deletion is %s", o.State).WithRemedy("repeat `shardlift delete %s`", task)
+	}
+	if a.json() {
+		return a.printJSON(body)
+	}
+	return a.say("%s: deleted", task)
+}

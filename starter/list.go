@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"shardlift/internal/fault"
+	"shardlift/internal/lifecycle"
+	"shardlift/web/api"
+)
+
+func (a *app) listCommand() *cobra.Command {
+	var status, tag string
+	var attention bool
+	cmd := &cobra.Command{
+		Use: "list", Short: "list tasks, newest first", Args: noTask,
+		Example: "  shardlift list\n  shardlift list --status PAUSING --tag team=payments\n  shardlift list --attention -o json",
+		RunE: a.action(func(ctx context.Context, _ []string) error {
+			code, err := statusCode(status)
+			if err != nil {
+				return err
+			}
+			if tag != "" && !strings.Contains(tag, "=") {
+				return fault.Usage.New("--tag", "%q: want key=value", tag)
+			}
+			c, err := a.connect()
+			if err != nil {
+				return err
+			}
+			all := api.TaskList{Tasks: []api.TaskSummary{}}
+			params := &api.ListTasksParams{Status: filled(code), Tag: filled(tag), Attention: filled(attention), Limit: new(1000)}
+			for {
+				r, err := answered(c.ListTasksWithResponse(ctx, params))
+				if err != nil {
+					return err
+				}
+				all.Tasks = append(all.Tasks, r.JSON200.Tasks...)
+				if params.Cursor = r.JSON200.Next; params.Cursor == nil {
+					break
+				}
+			}
+			if a.json() {
+				return a.printValue(all)
+			}
+			return a.printTasks(all.Tasks)
+		}),
+	}
+	cmd.Flags().StringVar(&status, "status", "", "only tasks in this status, a code such as INCRE_TRANSFER_STARTED or its label")
+	cmd.Flags().StringVar(&tag, "tag", "", "only tasks with this tag, key=value")
+	cmd.Flags().BoolVar(&attention, "attention", false, "only tasks somebody should look at")
+	return cmd
+}
+
+// statusCode takes a code or a label, in any case.
+func statusCode(text string) (string, error) {
+	if text == "" {
+		return "", nil
+	}
+	var codes []string
+	for _, s := range lifecycle.All() {
+		if strings.EqualFold(text, string(s)) || strings.EqualFold(text, s.Label()) {
+			return string(s), nil
+		}
+		codes = append(codes, string(s))
+	}
+	return "", fault.Usage.New("--status", "%q: want one of %s", text, strings.Join(codes, ", "))
+}
+
+func (a *app) printTasks(tasks []api.TaskSummary) error {
+	if len(tasks) == 0 {
+		a.note("no tasks")
+		return nil
+	}
+	g := &grid{header: []string{"NAME", "STATUS", "SINCE", "TYPE", "SOURCE", "DESTINATION", "ATTENTION"}}
+	for _, t := range tasks {
+		attention := t.Attention
+		if code := value(t.ErrorCode); code != "" && !strings.Contains(attention, code) {
+			attention = strings.TrimSpace(attention + " " + code)
+		}
+		g.add(t.Name, t.StatusLabel, moment(t.StatusSince), t.Type, value(t.SourceEndpoint), value(t.DestinationEndpoint), attention)
+	}
+	return g.print(a.out)
+}

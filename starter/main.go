@@ -1,0 +1,29 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"golang.org/x/term"
+)
+
+var version = "devel"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	a := &app{
+		in: os.Stdin, out: os.Stdout, errOut: os.Stderr, env: os.Getenv, version: version,
+		asks: term.IsTerminal(int(os.Stdin.Fd())), draws: term.IsTerminal(int(os.Stdout.Fd())),
+		readPassword: func() (string, error) {
+			password, err := term.ReadPassword(int(os.Stdin.Fd()))
+			return string(password), err
+		},
+		poll: time.Second, patience: 2 * time.Minute,
+	}
+	status := a.run(ctx, os.Args[1:])
+	stop()
+	os.Exit(status)
+}
