@@ -50,6 +50,7 @@ type field struct {
 type layout struct {
 	table  *table.Table
 	fields []field // all columns of the image; those beyond table.Columns are hidden
+	json   jsonPrinter
 }
 
 // newLayout checks that the events of a table map can be read by the

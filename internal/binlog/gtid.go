@@ -29,4 +29,3 @@ func gtidOf(sid []byte, tag string, number int64) string {
 	}
 	return out + strconv.FormatInt(number, 10)
 }
-

@@ -36,6 +36,7 @@ func (l *layout) decodeRows(e *replication.RowsEvent, body []byte) ([]row.Change
 	d := &imageReader{reader: reader{data: body}, layout: l}
 	var changes []row.Change
 	for len(d.data) > 0 && d.err == nil {
+		before := len(d.data)
 		change := row.Change{Op: op}
 		image := d.row(first)
 		switch op {
@@ -45,6 +46,9 @@ func (l *layout) decodeRows(e *replication.RowsEvent, body []byte) ([]row.Change
 			change.Before = image
 		default:
 			change.Before, change.After = image, d.row(second)
+		}
+		if len(d.data) == before {
+			return nil, errShape // an image without a byte would come for ever
 		}
 		changes = append(changes, change)
 	}
@@ -202,7 +206,7 @@ func (d *imageReader) json(f *field) row.Value {
 	if d.err != nil {
 		return nil
 	}
-	text, err := appendJSON(make([]byte, 0, 2*len(document)+8), document)
+	text, err := d.layout.json.document(make([]byte, 0, 2*len(document)+8), document)
 	if err != nil {
 		d.err = err
 	}

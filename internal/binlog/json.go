@@ -1,6 +1,7 @@
 package binlog
 
 import (
+	"bytes"
 	"encoding/base64"
 	"math"
 	"strconv"
@@ -29,24 +30,28 @@ const (
 // maxJSONDepth is above the 100 levels that servers allow.
 const maxJSONDepth = 128
 
-// appendJSON prints a binary document as the server prints it: key order kept,
+// jsonPrinter prints binary documents. Old is the text of MySQL 5.7: whole
+// doubles without ".0", lines of base64 not escaped.
+type jsonPrinter struct{ old bool }
+
+// document prints a binary document as the server prints it: key order kept,
 // a space after each comma and colon. An empty document stands for null (it
 // comes from INSERT IGNORE of NULL into a NOT NULL column).
-func appendJSON(dst, document []byte) ([]byte, error) {
+func (p jsonPrinter) document(dst, document []byte) ([]byte, error) {
 	if len(document) == 0 {
 		return append(dst, "null"...), nil
 	}
-	return appendJSONValue(dst, document[0], document[1:], 0)
+	return p.value(dst, document[0], document[1:], 0)
 }
 
-func appendJSONValue(dst []byte, kind byte, data []byte, depth int) ([]byte, error) {
+func (p jsonPrinter) value(dst []byte, kind byte, data []byte, depth int) ([]byte, error) {
 	if depth > maxJSONDepth {
 		return nil, errShape
 	}
 	r := reader{data: data}
 	switch kind {
 	case jsonSmallObject, jsonLargeObject, jsonSmallArray, jsonLargeArray:
-		return appendJSONContainer(dst, kind, data, depth)
+		return p.container(dst, kind, data, depth)
 	case jsonLiteral:
 		word, err := literal(byte(r.little(1)))
 		return append(dst, word...), err
@@ -63,11 +68,11 @@ func appendJSONValue(dst []byte, kind byte, data []byte, depth int) ([]byte, err
 	case jsonUint64:
 		dst = strconv.AppendUint(dst, r.little(8), 10)
 	case jsonDouble:
-		dst = appendDouble(dst, math.Float64frombits(r.little(8)))
+		dst = p.double(dst, math.Float64frombits(r.little(8)))
 	case jsonString:
 		dst = appendQuoted(dst, r.take(r.jsonLength()))
 	case jsonOpaque:
-		return appendOpaque(dst, &r)
+		return p.opaque(dst, &r)
 	default:
 		return nil, errShape
 	}
@@ -101,9 +106,9 @@ func (r *reader) jsonLength() int {
 	return 0
 }
 
-// appendJSONContainer prints an object or an array: count, size, entries of
+// container prints an object or an array: count, size, entries of
 // keys (offset, length) and of values (type, offset or the value itself).
-func appendJSONContainer(dst []byte, kind byte, data []byte, depth int) ([]byte, error) {
+func (p jsonPrinter) container(dst []byte, kind byte, data []byte, depth int) ([]byte, error) {
 	width := 2
 	if kind == jsonLargeObject || kind == jsonLargeArray {
 		width = 4
@@ -136,16 +141,16 @@ func appendJSONContainer(dst []byte, kind byte, data []byte, depth int) ([]byte,
 			dst = append(appendQuoted(dst, key), ": "...)
 		}
 		var err error
-		if dst, err = appendJSONEntry(dst, &r, data, width, depth); err != nil {
+		if dst, err = p.entry(dst, &r, data, width, depth); err != nil {
 			return nil, err
 		}
 	}
 	return append(dst, closing), nil
 }
 
-// appendJSONEntry prints the value of one entry; small values stand in the
+// entry prints the value of one entry; small values stand in the
 // entry itself.
-func appendJSONEntry(dst []byte, r *reader, data []byte, width, depth int) ([]byte, error) {
+func (p jsonPrinter) entry(dst []byte, r *reader, data []byte, width, depth int) ([]byte, error) {
 	kind := byte(r.little(1))
 	at := r.take(width)
 	if r.err != nil {
@@ -154,14 +159,14 @@ func appendJSONEntry(dst []byte, r *reader, data []byte, width, depth int) ([]by
 	inline := kind == jsonLiteral || kind == jsonInt16 || kind == jsonUint16 ||
 		width == 4 && (kind == jsonInt32 || kind == jsonUint32)
 	if inline {
-		return appendJSONValue(dst, kind, at, depth+1)
+		return p.value(dst, kind, at, depth+1)
 	}
 	offset := reader{data: at}
 	rest := piece(data, int(offset.little(width)), -1)
 	if rest == nil {
 		return nil, errShort
 	}
-	return appendJSONValue(dst, kind, rest, depth+1)
+	return p.value(dst, kind, rest, depth+1)
 }
 
 // piece is data[at:at+n], or the rest for n < 0; nil when it does not exist.
@@ -175,8 +180,8 @@ func piece(data []byte, at, n int) []byte {
 	return data[at : at+n : at+n]
 }
 
-// appendOpaque prints a value of a type that JSON does not have.
-func appendOpaque(dst []byte, r *reader) ([]byte, error) {
+// opaque prints a value of a type that JSON does not have.
+func (p jsonPrinter) opaque(dst []byte, r *reader) ([]byte, error) {
 	kind := byte(r.little(1))
 	data := r.take(r.jsonLength())
 	if r.err != nil {
@@ -197,7 +202,7 @@ func appendOpaque(dst []byte, r *reader) ([]byte, error) {
 	default:
 		dst = append(dst, `"base64:type`...)
 		dst = append(strconv.AppendUint(dst, uint64(kind), 10), ':')
-		dst = base64.StdEncoding.AppendEncode(dst, data)
+		dst = p.base64(dst, data)
 	}
 	return append(dst, '"'), v.err
 }
@@ -226,29 +231,44 @@ func appendPackedTime(dst []byte, bits uint64, date, clock bool) []byte {
 	return dst
 }
 
-// appendDouble prints a double as my_gcvt does: the shortest digits that read
-// back the same, plain for exponents from -15 to 14, a whole number with ".0".
-func appendDouble(dst []byte, f float64) []byte {
+// base64 prints bytes in lines of 76 characters, as the server does.
+func (p jsonPrinter) base64(dst, data []byte) []byte {
+	const line = 57
+	for len(data) > line {
+		dst = base64.StdEncoding.AppendEncode(dst, data[:line])
+		data = data[line:]
+		if p.old {
+			dst = append(dst, '\n')
+		} else {
+			dst = append(dst, `\n`...)
+		}
+	}
+	return base64.StdEncoding.AppendEncode(dst, data)
+}
+
+// double prints a double as my_gcvt does: the shortest digits that read back
+// the same; plain for exponents from -15 to 14, and for 15 when 17 digits give
+// a fraction (measured on 5.7, 8.0 and 9.7).
+func (p jsonPrinter) double(dst []byte, f float64) []byte {
 	var memory [32]byte
 	text := strconv.AppendFloat(memory[:0], math.Abs(f), 'e', -1, 64) // d.ddde±dd
-	e := len(text) - 1
-	for text[e] != 'e' {
-		e--
+	e := bytes.IndexByte(text, 'e')
+	if e < 0 {
+		return append(dst, "null"...) // NaN and infinity, which no server stores
 	}
 	exponent, _ := strconv.Atoi(string(text[e+1:]))
 	if math.Signbit(f) {
 		dst = append(dst, '-')
 	}
-	if exponent < -15 || exponent > 14 {
+	digits := e - 1
+	if exponent < -15 || exponent > 15 || exponent == 15 && digits < 17 {
 		dst = append(append(dst, text[:e]...), 'e')
 		return strconv.AppendInt(dst, int64(exponent), 10)
 	}
 	start := len(dst)
 	dst = strconv.AppendFloat(dst, math.Abs(f), 'f', -1, 64)
-	for _, c := range dst[start:] {
-		if c == '.' {
-			return dst
-		}
+	if p.old || bytes.IndexByte(dst[start:], '.') >= 0 {
+		return dst
 	}
 	return append(dst, ".0"...)
 }

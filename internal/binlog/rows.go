@@ -39,6 +39,7 @@ func (s *Stream) mapTable(e *replication.TableMapEvent) error {
 		if err != nil {
 			return err
 		}
+		l.json.old = s.config.Capabilities.Number < 80000
 		known = &mapped{event: e, layout: l}
 		s.mapped[name] = known
 	}
