@@ -24,7 +24,10 @@ import (
 	"shardlift/internal/testdb"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// The simulator brings a logger of Vitess that flushes for ever.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/golang/glog.(*fileSink).flushDaemon"))
+}
 
 // pair is a source and a destination schema, on one server or two.
 type pair struct {
