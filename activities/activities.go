@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/sdk/worker"
 
 	"shardlift/internal/contract"
+	"shardlift/internal/precheck"
 	"shardlift/internal/secret"
 )
 
@@ -19,15 +20,19 @@ type Activities struct {
 	ring      *secret.KeyRing
 	redactor  *Redactor
 	tasks     *resolver
+	prechecks *precheck.Pool
 }
 
 // New returns the activities. The client stays the caller's; redactor learns
 // every secret that an activity opens.
 func New(c client.Client, namespace string, ring *secret.KeyRing, redactor *Redactor) *Activities {
-	a := &Activities{temporal: c, namespace: namespace, ring: ring, redactor: redactor}
+	a := &Activities{temporal: c, namespace: namespace, ring: ring, redactor: redactor, prechecks: precheck.NewPool()}
 	a.tasks = newResolver(a.askEndpoints, ring, redactor)
 	return a
 }
+
+// Close closes the connections that pre-checks share. Call it when no activity runs any more.
+func (a *Activities) Close() error { return a.prechecks.Close() }
 
 // add registers a step under its name in the contract, with the contract's types.
 func add[In, Out any](r worker.ActivityRegistry, a contract.Activity[In, Out], f func(context.Context, In) (Out, error)) {
@@ -42,8 +47,11 @@ func (a *Activities) RegisterControl(r worker.ActivityRegistry) {
 
 // RegisterShort registers the steps of seconds to minutes.
 func (a *Activities) RegisterShort(r worker.ActivityRegistry) {
+	add(r, contract.ListPrecheckItems, a.ListPrecheckItems)
+	add(r, contract.RunPrecheckItem, a.RunPrecheckItem)
 	add(r, contract.PlanCopy, a.PlanCopy)
 	add(r, contract.ReadHead, a.ReadHead)
+	add(r, contract.UpdateSequences, a.UpdateSequences)
 	add(r, contract.StoreLimits, a.StoreLimits)
 	add(r, contract.StoreReport, a.StoreReport)
 	add(r, contract.ResetTask, a.ResetTask)

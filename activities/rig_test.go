@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/sdk/worker"
 
 	"shardlift/internal/contract"
+	"shardlift/internal/precheck"
 	"shardlift/internal/secret"
 	"shardlift/internal/selection"
 	"shardlift/internal/task"
@@ -49,7 +50,7 @@ func newRig(t *testing.T, change ...func(*task.File)) *rig {
 	spec, err := f.Seal(r.ref.TaskID, ring.Public(), ring.Public())
 	require.NoError(t, err)
 	redactor := &Redactor{}
-	r.Activities = &Activities{ring: ring, redactor: redactor, tasks: newResolver(func(context.Context, string) (contract.Endpoints, error) {
+	r.Activities = &Activities{ring: ring, redactor: redactor, prechecks: precheck.NewPool(), tasks: newResolver(func(context.Context, string) (contract.Endpoints, error) {
 		return contract.Endpoints{Revision: 1, Spec: spec}, nil
 	}, ring, redactor)}
 	return r

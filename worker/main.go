@@ -82,7 +82,7 @@ func run(ctx context.Context, args []string) error {
 	health.ready(errStopping)
 	log.Info().Msg("worker stops, its steps are handed over")
 	workers.stop()
-	return err
+	return errors.Join(err, steps.Close())
 }
 
 // ended is nil when the user ended what was waiting.

@@ -1,0 +1,55 @@
+package activities
+
+import (
+	"context"
+	"strings"
+
+	"shardlift/internal/contract"
+	"shardlift/internal/mysqlconn"
+	"shardlift/internal/precheck"
+	"shardlift/internal/task"
+)
+
+// ListPrecheckItems lists the items of the task's type.
+func (a *Activities) ListPrecheckItems(ctx context.Context, in contract.TaskRef) ([]contract.PrecheckItemRef, error) {
+	t, err := a.tasks.task(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	return precheck.Items(t.Spec.Type), nil
+}
+
+// RunPrecheckItem runs one item; the items of a run share connections.
+func (a *Activities) RunPrecheckItem(ctx context.Context, in contract.PrecheckItemIn) (contract.PrecheckItemResult, error) {
+	t, err := a.tasks.task(ctx, in.TaskRef)
+	if err != nil {
+		return contract.PrecheckItemResult{}, err
+	}
+	c := precheck.Config{
+		TaskID: t.TaskID, Spec: t.Spec, AfterReset: in.AfterReset,
+		Source: mysqlconn.FromEndpoint(t.Source), Destination: mysqlconn.FromEndpoint(t.Destination),
+	}
+	result, err := a.prechecks.Run(ctx, c, t.Revision, in.Code)
+	if err != nil {
+		return result, err
+	}
+	return a.shown(result), nil
+}
+
+// shown is a result as it may stand in a workflow's state: without names of
+// hosts and users, its facts with the side that the connection items are about.
+func (a *Activities) shown(r contract.PrecheckItemResult) contract.PrecheckItemResult {
+	r.Reason, r.Remedy = a.redactor.Redact(r.Reason), a.redactor.Redact(r.Remedy)
+	for i := range r.Evidence {
+		r.Evidence[i] = a.redactor.Redact(r.Evidence[i])
+	}
+	if r.Facts != nil && r.Facts.Side == "" {
+		facts := *r.Facts
+		facts.Side = string(task.DestinationSide)
+		if strings.HasPrefix(r.Code, "src") {
+			facts.Side = string(task.SourceSide)
+		}
+		r.Facts = &facts
+	}
+	return r
+}
