@@ -68,44 +68,49 @@ func (f *Fence) Guard(ctx context.Context, session *destination.Session, schema 
 		return fmt.Errorf("guard %s: the session is not registered", f.unit)
 	}
 	info := f.store.d.Info()
-	query := fmt.Sprintf("SELECT token FROM %s WHERE %s AND shard = %d AND slot = %d", f.store.fenceTable(schema), f.store.whereUnit(f.unit), max(shard, 0), slot)
+	physical := info.Kill == destination.KillPhysical
+	columns := "token"
+	if physical {
+		columns = "token, @@pseudo_thread_id" // the data node's own number (D-41)
+	}
+	query := fmt.Sprintf("SELECT %s FROM %s WHERE %s AND shard = %d AND slot = %d", columns, f.store.fenceTable(schema), f.store.whereUnit(f.unit), max(shard, 0), slot)
 	if info.Lock == destination.LockNone {
 		query = f.store.d.Hint() + query
 	}
-	token, err := guardToken(ctx, session, query+destination.LockClause(info.Lock))
+	token, thread, err := guardToken(ctx, session, query+destination.LockClause(info.Lock), physical)
 	if err != nil {
 		return fmt.Errorf("guard %s: %w", f.unit, err)
 	}
 	if token != f.token.String() {
 		return fault.Fenced.New(f.unit, "")
 	}
-	if info.Kill == destination.KillPhysical {
-		return f.recordPhysical(ctx, session, schema, max(shard, 0))
+	if physical {
+		return f.recordPhysical(ctx, schema, max(shard, 0), thread)
 	}
 	return nil
 }
 
-func guardToken(ctx context.Context, session *destination.Session, query string) (token string, err error) {
+func guardToken(ctx context.Context, session *destination.Session, query string, physical bool) (token, thread string, err error) {
 	rows, err := session.Query(ctx, query)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
+	into := []any{&token}
+	if physical {
+		into = append(into, &thread)
+	}
 	for rows.Next() {
-		if err := rows.Scan(&token); err != nil {
-			return "", err
+		if err := rows.Scan(into...); err != nil {
+			return "", "", err
 		}
 	}
-	return token, rows.Err()
+	return token, thread, rows.Err()
 }
 
 // recordPhysical notes the middleware's connection that the open transaction
 // uses, when it is a new one: only that can be killed where KILL does not pass.
-func (f *Fence) recordPhysical(ctx context.Context, session *destination.Session, schema string, shard int) error {
-	thread, err := f.store.d.PhysicalThread(ctx, session, schema, shard)
-	if err != nil || thread == "" {
-		return err
-	}
+func (f *Fence) recordPhysical(ctx context.Context, schema string, shard int, thread string) error {
 	key := fmt.Sprintf("%s/%d/%s", schema, shard, thread)
 	f.mu.Lock()
 	known := f.threads[key]
@@ -114,10 +119,10 @@ func (f *Fence) recordPhysical(ctx context.Context, session *destination.Session
 		return nil
 	}
 	id, err := f.store.d.PhysicalID(ctx, schema, shard, thread)
-	if err != nil || id == "" {
-		return err
+	if err == nil && id != "" {
+		err = f.store.addConnection(ctx, f.unit, id, f.token)
 	}
-	if err := f.store.addConnection(ctx, f.unit, id, f.token); err != nil {
+	if err != nil {
 		return err
 	}
 	f.mu.Lock()

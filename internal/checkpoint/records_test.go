@@ -234,3 +234,5 @@ func TestReset_KeepsWhatShutsOlderAttemptsOut(t *testing.T) {
 	p.exec(t, "CREATE TABLE IF NOT EXISTS data (id INT PRIMARY KEY, v INT)")
 	requireFenced(t, p, s, old)
 }
+
+func reportOf(tables int) contract.Report { return contract.Report{Tables: tables} }

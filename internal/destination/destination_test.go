@@ -141,7 +141,9 @@ func TestSession_KnowsWhenTheOutcomeIsUnknown(t *testing.T) {
 	d := open(t, s)
 	schema := s.Schema(t)
 	require.NoError(t, d.Define(t.Context(), schema, "CREATE TABLE a (id INT PRIMARY KEY)"))
-	insert := func(id string) string { return "INSERT INTO " + dialect.QuoteName(schema, "a") + " VALUES (" + id + ")" }
+	insert := func(id string) string {
+		return "INSERT INTO " + dialect.QuoteName(schema, "a") + " VALUES (" + id + ")"
+	}
 	killed := func(begin bool) *Session {
 		session, err := d.Session(t.Context())
 		require.NoError(t, err)

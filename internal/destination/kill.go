@@ -117,27 +117,10 @@ func (r record) physicalID() string {
 	return r["id"] + "@" + r["ip"] + ":" + r["port"]
 }
 
-// PhysicalThread returns the thread of a data node that the session's open
-// transaction uses on one physical shard; empty when there is no way to tell.
-// It asks the shard through the same transaction (hint, D-43).
-func (d *Destination) PhysicalThread(ctx context.Context, s *Session, schema string, shard int) (string, error) {
-	hint := d.dialect.ShardHint(schema, shard)
-	if hint == "" || d.Info().Kill != KillPhysical {
-		return "", nil
-	}
-	rows, err := s.Query(ctx, hint+"SELECT CONNECTION_ID() AS thread")
-	if err != nil {
-		return "", err
-	}
-	list, err := readRecords(rows)
-	if err != nil || len(list) != 1 {
-		return "", mysqlconn.Fault(err, schema)
-	}
-	return list[0]["thread"], nil
-}
-
-// PhysicalID names a thread of PhysicalThread for Kill; empty when the
-// middleware does not list it.
+// PhysicalID names, for Kill, the middleware's connection to a physical shard
+// whose thread number the shard's @@pseudo_thread_id told (a middleware answers
+// CONNECTION_ID() itself, variables are the data node's: D-41); empty when the
+// middleware lists no such connection.
 func (d *Destination) PhysicalID(ctx context.Context, schema string, shard int, thread string) (string, error) {
 	processes, err := records(ctx, d.db, "SHOW PHYSICAL PROCESSLIST")
 	if err != nil {
