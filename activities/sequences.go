@@ -36,7 +36,7 @@ func updateSequences(ctx context.Context, t *resolved, in contract.SequencesIn, 
 	}
 	for i := range tables {
 		// One by one, so that a long list shows progress; the refresh of all comes once.
-		part, err := sequence.Update(ctx, sequence.Config{Source: src, Destination: d, Tables: tables[i : i+1], All: in.All && i == 0})
+		part, err := sequence.Update(ctx, src, d, tables[i:i+1], in.All && i == 0)
 		if err != nil {
 			return out, err
 		}

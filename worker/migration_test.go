@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+
+	"shardlift/internal/contract"
+	"shardlift/internal/lifecycle"
+	"shardlift/internal/secret"
+	"shardlift/internal/selection"
+	"shardlift/internal/task"
+	"shardlift/internal/testdb"
+	"shardlift/internal/testtemporal"
+)
+
+// move is one task on a worker in this process, between two real servers.
+type move struct {
+	client.Client
+	t        *testing.T
+	id       string
+	source   *sql.DB
+	to       *sql.DB
+	from, at string // schemas
+}
+
+func newMove(t *testing.T, kind task.Type) *move {
+	t.Helper()
+	server := testtemporal.Get(t)
+	address, data, end, ended := startRun(t, server.Address)
+	t.Cleanup(func() { end(); require.NoError(t, <-ended) })
+	require.Eventually(t, func() bool { code, _ := get(address, "/readyz"); return code == http.StatusOK }, 20*time.Second, 50*time.Millisecond)
+
+	source, destination := testdb.Own(t, "mysql97"), testdb.Get(t, "mysql80") // prepared XA of other tests would block the start
+	m := &move{Client: server.Client(t), t: t, id: uuid.NewString(), from: source.Schema(t), at: destination.Schema(t)}
+	m.source, m.to = source.DB(t, m.from), destination.DB(t, m.at)
+	for _, db := range []*sql.DB{m.source, m.to} {
+		m.exec(db, "CREATE TABLE orders (id BIGINT AUTO_INCREMENT PRIMARY KEY, code VARCHAR(40) NOT NULL, v INT, UNIQUE KEY (code))")
+	}
+	f := task.File{
+		Version: 1, Name: "shop", Type: kind, Source: endpoint(source), Destination: endpoint(destination),
+		Objects: selection.Selection{{Schema: m.from, To: m.at, Tables: []string{"*"}}},
+	}
+	f.Destination.Kind = "mysql"
+	f.SetDefaults()
+	require.Empty(t, f.Validate())
+	workers, err := secret.ReadPublicKey(filepath.Join(data, "keys.pub.json"))
+	require.NoError(t, err)
+	web, err := secret.NewKeyRing()
+	require.NoError(t, err)
+	spec, err := f.Seal(m.id, workers, web.Public())
+	require.NoError(t, err)
+	_, err = m.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: contract.MigrationID(m.id), TaskQueue: contract.QueueControl},
+		contract.MigrationWorkflow, contract.MigrationInput{TaskID: m.id, Spec: spec, Actor: "test", HeartbeatTimeout: 15 * time.Second})
+	require.NoError(t, err)
+	return m
+}
+
+func endpoint(s *testdb.Server) task.Endpoint {
+	return task.Endpoint{Host: s.Host, Port: s.Port, User: s.User, Password: s.Password, TLS: task.TLS{Mode: "disabled"}}
+}
+
+func (m *move) exec(db *sql.DB, statement string, args ...any) {
+	m.t.Helper()
+	_, err := db.ExecContext(m.t.Context(), statement, args...)
+	require.NoError(m.t, err, statement)
+}
+
+func order[R any](m *move, u contract.Update[R], r R) contract.CommandResult {
+	m.t.Helper()
+	ctx, cancel := context.WithTimeout(m.t.Context(), 30*time.Second)
+	defer cancel()
+	handle, err := m.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
+		WorkflowID: contract.MigrationID(m.id), UpdateName: u.Name, WaitForStage: client.WorkflowUpdateStageCompleted, Args: []any{r},
+	})
+	require.NoError(m.t, err)
+	var out contract.CommandResult
+	require.NoError(m.t, handle.Get(ctx, &out))
+	return out
+}
+
+func (m *move) view() (v contract.View) {
+	m.t.Helper()
+	m.query(contract.QueryView, &v)
+	return v
+}
+
+func (m *move) query(name string, into any) {
+	m.t.Helper()
+	value, err := m.QueryWorkflow(m.t.Context(), contract.MigrationID(m.id), "", name)
+	require.NoError(m.t, err)
+	require.NoError(m.t, value.Get(into))
+}
+
+// reaches waits for a status and shows why another one came.
+func (m *move) reaches(want lifecycle.Status) {
+	m.t.Helper()
+	var v contract.View
+	for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); {
+		if v = m.view(); v.Status == want {
+			return
+		}
+		if v.Status.Failed() {
+			break
+		}
+		m.pause()
+	}
+	require.Equal(m.t, want, v.Status, "%+v", v.LastError)
+}
+
+func (m *move) pause() {
+	select {
+	case <-m.t.Context().Done():
+	case <-time.After(100 * time.Millisecond):
+	}
+}
+
+func (m *move) begin() {
+	m.t.Helper()
+	by := contract.Command{Actor: "test"}
+	order(m, contract.UpdatePrecheck, contract.PrecheckRequest{Command: by})
+	require.Eventually(m.t, func() bool { return m.view().Precheck.State == "done" }, 60*time.Second, 100*time.Millisecond)
+	order(m, contract.UpdateConfirm, contract.ConfirmRequest{Command: by, All: true, Note: "test"})
+	if m.view().Precheck.PassedRate < 100 {
+		var report contract.PrecheckReport
+		m.query(contract.QueryPrecheck, &report)
+		for _, r := range report.Items {
+			if r.Verdict != contract.Passed {
+				m.t.Logf("%s %s: %s %v %s", r.Verdict, r.Code, r.Reason, r.Evidence, r.Remedy)
+			}
+		}
+	}
+	order(m, contract.UpdateStart, contract.StartRequest{Command: by})
+}
+
+// rows is every row of a side.
+func (m *move) rows(db *sql.DB) (out []string) {
+	m.t.Helper()
+	rows, err := db.QueryContext(m.t.Context(), "SELECT CONCAT_WS('/', id, code, v) FROM orders ORDER BY id")
+	require.NoError(m.t, err)
+	defer rows.Close()
+	for rows.Next() {
+		var s string
+		require.NoError(m.t, rows.Scan(&s))
+		out = append(out, s)
+	}
+	require.NoError(m.t, rows.Err())
+	return out
+}
+
+func (m *move) fill(n int) {
+	for i := range n {
+		m.exec(m.source, "INSERT INTO orders (code, v) VALUES (?, ?)", fmt.Sprintf("c%d", i), i)
+	}
+}
+
+func TestMigration_OfALiveDatabase(t *testing.T) {
+	m := newMove(t, task.FullIncremental)
+	by := contract.Command{Actor: "test"}
+	m.fill(200)
+	m.begin()
+	m.reaches(lifecycle.IncreStarted)
+	m.exec(m.source, "UPDATE orders SET v = v + 1000 WHERE id % 3 = 0")
+	m.exec(m.source, "DELETE FROM orders WHERE id % 7 = 0")
+	m.exec(m.source, "UPDATE orders SET code = CONCAT('x', code) WHERE id < 20")
+	require.Eventually(t, func() bool { return fmt.Sprint(m.rows(m.to)) == fmt.Sprint(m.rows(m.source)) }, 30*time.Second, 100*time.Millisecond)
+
+	require.Equal(t, lifecycle.Paused, order(m, contract.UpdatePause, contract.PauseRequest{Command: by}).Status)
+	m.exec(m.source, "INSERT INTO orders (code, v) VALUES ('while paused', 1)")
+	order(m, contract.UpdateResume, contract.ResumeRequest{Command: by})
+	order(m, contract.UpdateCompare, contract.CompareRequest{Command: by, Type: contract.CompareValues})
+	require.Eventually(t, func() bool { return m.view().Comparison.FinishedAt != nil }, 60*time.Second, 100*time.Millisecond)
+	require.Equal(t, "CONSISTENT", m.view().Comparison.Result)
+
+	m.exec(m.source, "INSERT INTO orders (code, v) VALUES ('just before the stop', 1)")
+	order(m, contract.UpdateStop, contract.StopRequest{Command: by})
+	m.reaches(lifecycle.ReleaseDone)
+	require.Equal(t, m.rows(m.source), m.rows(m.to))
+	v := m.view()
+	require.Equal(t, "done", v.Sequences.State)
+	require.Equal(t, "none", v.Report.WritesAfterStop)
+	require.False(t, v.Report.Incomplete)
+	require.Zero(t, v.Divergences)
+	require.Equal(t, "mysql", v.Source.Kind)
+	m.exec(m.to, "INSERT INTO orders (code, v) VALUES ('first of the new life', 1)")
+}
+
+func TestMigration_FullOnly(t *testing.T) {
+	m := newMove(t, task.Full)
+	m.fill(100)
+	m.begin()
+	m.reaches(lifecycle.ReleaseDone)
+	require.Equal(t, m.rows(m.source), m.rows(m.to))
+	require.Equal(t, "none", m.view().Report.WritesAfterStop)
+}
