@@ -208,17 +208,19 @@ func (g grants) onSchema(privilege, schema string) bool {
 	if g.onServer(privilege) && !slices.Contains(g.revoked[schema], privilege) && !slices.Contains(g.revoked[schema], "ALL") {
 		return true
 	}
-	best, found := schemaGrant{}, false
+	// A server uses the most specific of the grants that match, and no other; of
+	// equally specific ones it may be any.
+	best, has := -1, false
 	for _, s := range g.schemas {
-		if !like(s.pattern, schema) {
+		at := wildcardAt(s.pattern)
+		if !like(s.pattern, schema) || at < best {
 			continue
 		}
-		// A server uses the most specific of the grants that match, and no other.
-		if !found || wildcardAt(s.pattern) > wildcardAt(best.pattern) {
-			best, found = s, true
-		}
+		granted := slices.Contains(s.privileges, privilege) || slices.Contains(s.privileges, "ALL")
+		has = granted && (has || at > best)
+		best = at
 	}
-	return found && (slices.Contains(best.privileges, privilege) || slices.Contains(best.privileges, "ALL"))
+	return has
 }
 
 // onTable says whether the account has a privilege on one table.
