@@ -57,8 +57,13 @@ type Destination struct {
 	info Info
 }
 
+// minConnections is what one fenced writer needs at once: its session, one that
+// looks at the fence rows, the metadata, and one to spare. A smaller pool would
+// wait for itself.
+const minConnections = 4
+
 // Open finds out what the server is and opens a pool of at most
-// c.MaxConnections connections. kind is "auto", empty, or a dialect.Kind that
+// c.MaxConnections connections, but no fewer than four. kind is "auto", empty, or a dialect.Kind that
 // overrides the finding.
 func Open(ctx context.Context, c mysqlconn.Config, kind string) (*Destination, error) {
 	f, err := findOut(ctx, c, kind)
@@ -66,6 +71,9 @@ func Open(ctx context.Context, c mysqlconn.Config, kind string) (*Destination, e
 		return nil, err
 	}
 	c.Session = append(f.settings, c.Session...)
+	if c.MaxConnections > 0 {
+		c.MaxConnections = max(c.MaxConnections, minConnections)
+	}
 	db, err := mysqlconn.Open(ctx, c)
 	if err != nil {
 		return nil, fmt.Errorf("open destination: %w", err)

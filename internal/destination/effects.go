@@ -81,11 +81,11 @@ func (p *probe) close(ctx context.Context) error {
 
 // renew replaces a session that a step used up.
 func (p *probe) renew(ctx context.Context, s **Session) error {
+	_ = (*s).Close() // first: the pool may be small
 	fresh, err := p.d.Session(ctx)
 	if err != nil {
 		return err
 	}
-	_ = (*s).Close()
 	*s = fresh
 	return nil
 }

@@ -1,5 +1,11 @@
-// Package sequence makes sure, at the end of a task, that the next id a
-// destination gives is not in use: rule 13. DDM's sequences fill the
-// auto-increment columns of sharded and broadcast tables; unsharded tables and
-// plain servers count by themselves. Nothing is ever lowered.
+// Package sequence sees to it that the first rows the application inserts into
+// the destination get ids that nobody has (rule 13).
+//
+// Update raises, for every migrated table with an AUTO_INCREMENT column, the
+// sequence (sharded and broadcast tables of DDM) or the AUTO_INCREMENT value
+// (all others) to at least max(destination's largest value + 1, source's
+// AUTO_INCREMENT), never lowers it, and verifies by effect. It may be repeated.
+//
+// Callers stop the apply before, so that no row comes later, and own source and
+// destination. Start reading at update.go.
 package sequence
