@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"fmt"
@@ -11,7 +12,10 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/sdk/client"
+	"google.golang.org/protobuf/proto"
 
 	"shardlift/internal/contract"
 	"shardlift/internal/lifecycle"
@@ -30,23 +34,29 @@ type move struct {
 	source   *sql.DB
 	to       *sql.DB
 	from, at string // schemas
+	secrets  []string
+	data     string             // the worker's directory
+	end      context.CancelFunc // of the worker
+	ended    chan error
 }
 
 func newMove(t *testing.T, kind task.Type) *move {
 	t.Helper()
 	server := testtemporal.Get(t)
 	address, data, end, ended := startRun(t, server.Address)
+	m := &move{t: t, id: uuid.NewString(), data: data, end: end, ended: ended}
 	t.Cleanup(func() { end(); require.NoError(t, <-ended) })
 	require.Eventually(t, func() bool { code, _ := get(address, "/readyz"); return code == http.StatusOK }, 20*time.Second, 50*time.Millisecond)
 
 	source, destination := testdb.Own(t, "mysql97"), testdb.Get(t, "mysql80") // prepared XA of other tests would block the start
-	m := &move{Client: server.Client(t), t: t, id: uuid.NewString(), from: source.Schema(t), at: destination.Schema(t)}
+	m.Client, m.from, m.at = server.Client(t), source.Schema(t), destination.Schema(t)
 	m.source, m.to = source.DB(t, m.from), destination.DB(t, m.at)
 	for _, db := range []*sql.DB{m.source, m.to} {
 		m.exec(db, "CREATE TABLE orders (id BIGINT AUTO_INCREMENT PRIMARY KEY, code VARCHAR(40) NOT NULL, v INT, UNIQUE KEY (code))")
 	}
+	m.secrets = []string{source.Host}
 	f := task.File{
-		Version: 1, Name: "shop", Type: kind, Source: endpoint(source), Destination: endpoint(destination),
+		Version: 1, Name: "shop", Type: kind, Source: m.endpoint(source), Destination: m.endpoint(destination),
 		Objects: selection.Selection{{Schema: m.from, To: m.at, Tables: []string{"*"}}},
 	}
 	f.Destination.Kind = "mysql"
@@ -64,8 +74,36 @@ func newMove(t *testing.T, kind task.Type) *move {
 	return m
 }
 
-func endpoint(s *testdb.Server) task.Endpoint {
-	return task.Endpoint{Host: s.Host, Port: s.Port, User: s.User, Password: s.Password, TLS: task.TLS{Mode: "disabled"}}
+// endpoint is a server with an account whose name and password stand nowhere else.
+func (m *move) endpoint(s *testdb.Server) task.Endpoint {
+	user, password := s.Account(m.t, "ALL ON *.*")
+	m.secrets = append(m.secrets, user, password)
+	return task.Endpoint{Host: s.Host, Port: s.Port, User: user, Password: password, TLS: task.TLS{Mode: "disabled"}}
+}
+
+// leavesNoSecret looks through everything that Temporal keeps of the task.
+func (m *move) leavesNoSecret() (events int) {
+	m.t.Helper()
+	for _, id := range []string{contract.MigrationID(m.id), contract.CopyID(m.id), contract.CompareID(m.id, "c1")} {
+		history := &historypb.History{}
+		iterator := m.GetWorkflowHistory(m.t.Context(), id, "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+		for iterator.HasNext() {
+			e, err := iterator.Next()
+			require.NoError(m.t, err)
+			history.Events = append(history.Events, e)
+		}
+		described, err := m.DescribeWorkflowExecution(m.t.Context(), id, "")
+		require.NoError(m.t, err)
+		for _, message := range []proto.Message{history, described} {
+			kept, err := proto.Marshal(message)
+			require.NoError(m.t, err)
+			for _, secret := range m.secrets {
+				require.False(m.t, bytes.Contains(kept, []byte(secret)), "%s keeps %q", id, secret)
+			}
+		}
+		events += len(history.GetEvents())
+	}
+	return events
 }
 
 func (m *move) exec(db *sql.DB, statement string, args ...any) {
@@ -191,6 +229,7 @@ func TestMigration_OfALiveDatabase(t *testing.T) {
 	require.Zero(t, v.Divergences)
 	require.Equal(t, "mysql", v.Source.Kind)
 	m.exec(m.to, "INSERT INTO orders (code, v) VALUES ('first of the new life', 1)")
+	require.Less(t, m.leavesNoSecret(), 700)
 }
 
 func TestMigration_FullOnly(t *testing.T) {
@@ -200,4 +239,38 @@ func TestMigration_FullOnly(t *testing.T) {
 	m.reaches(lifecycle.ReleaseDone)
 	require.Equal(t, m.rows(m.source), m.rows(m.to))
 	require.Equal(t, "none", m.view().Report.WritesAfterStop)
+}
+
+// TestMigration_HandsOverWhenAWorkerStops ends the worker that applies: another
+// one goes on from the checkpoint at once, not after a heartbeat timeout.
+func TestMigration_HandsOverWhenAWorkerStops(t *testing.T) {
+	m := newMove(t, task.FullIncremental)
+	m.fill(50)
+	m.begin()
+	m.reaches(lifecycle.IncreStarted)
+	m.exec(m.source, "INSERT INTO orders (code, v) VALUES ('before', 1)")
+	require.Eventually(t, func() bool { return len(m.rows(m.to)) == 51 }, 30*time.Second, 50*time.Millisecond)
+
+	second, _ := startWorker(t, m.data)
+	require.Eventually(t, func() bool { code, _ := get(second, "/readyz"); return code == http.StatusOK }, 20*time.Second, 50*time.Millisecond)
+	begin := time.Now()
+	m.end()
+	require.NoError(t, <-m.ended)
+	require.Less(t, time.Since(begin), 10*time.Second)
+	m.ended <- nil // for the cleanup
+	m.exec(m.source, "INSERT INTO orders (code, v) VALUES ('after', 1)")
+	require.Eventually(t, func() bool { return len(m.rows(m.to)) == 52 }, 8*time.Second, 50*time.Millisecond)
+	order(m, contract.UpdateStop, contract.StopRequest{Command: contract.Command{Actor: "test"}})
+	m.reaches(lifecycle.ReleaseDone)
+	require.Equal(t, m.rows(m.source), m.rows(m.to))
+}
+
+// startWorker runs another worker process's main here.
+func startWorker(t *testing.T, data string) (address string, ended chan error) {
+	t.Helper()
+	address, ended = freeAddress(t), make(chan error, 1)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	go func() { ended <- run(ctx, []string{"--data", data, "--http", address, "--log-level", "error"}) }()
+	t.Cleanup(func() { cancel(); require.NoError(t, <-ended) })
+	return address, ended
 }
