@@ -125,7 +125,7 @@ func writes(t *testing.T, p place, f *Fence, v int) {
 	require.NoError(t, f.Register(t.Context(), session))
 	require.NoError(t, session.Begin(t.Context()))
 	require.NoError(t, f.Guard(t.Context(), session, p.schema, 0))
-	_, err = session.Exec(t.Context(), "REPLACE INTO "+dialect.QuoteName(p.schema, "data")+" VALUES (1, "+string(num(int64(v)))+")")
+	_, err = session.Exec(t.Context(), "REPLACE INTO "+dialect.QuoteName(p.schema, "data")+" (id, v) VALUES (1, "+string(num(int64(v)))+")")
 	require.NoError(t, err)
 	require.NoError(t, session.Commit(t.Context()))
 }
