@@ -159,8 +159,7 @@ func (c *catalogue) addSchema(ctx context.Context, name string, shards int) erro
 	}
 	for i := range shards {
 		at := place{node: i % len(c.pool.cfg.Nodes)}
-		q := "CREATE DATABASE IF NOT EXISTS " + quoteName(physicalDatabase(name, i)) + " CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci"
-		err := c.pool.once(ctx, at, func(b *backend) error { _, err := b.exec(q, false); return err })
+		err := c.pool.once(ctx, at, func(b *backend) error { return makeDatabase(b, physicalDatabase(name, i)) })
 		if err != nil {
 			return fmt.Errorf("make shard %d of schema %s: %w", i, name, err)
 		}
@@ -183,6 +182,17 @@ func (c *catalogue) addSchema(ctx context.Context, name string, shards int) erro
 		c.tables[name][strings.ToLower(t.Name)] = t
 	}
 	return nil
+}
+
+// makeDatabase creates a physical database when it is missing. It looks first:
+// CREATE DATABASE IF NOT EXISTS waits for the metadata locks of others.
+func makeDatabase(b *backend, name string) error {
+	r, err := b.exec("SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME="+quoteText(name), false)
+	if err != nil || len(r.Rows) > 0 {
+		return err
+	}
+	_, err = b.exec("CREATE DATABASE IF NOT EXISTS "+quoteName(name)+" CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci", false)
+	return err
 }
 
 // dropSchema removes a schema with its databases.

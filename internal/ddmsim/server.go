@@ -77,12 +77,16 @@ func (s *Server) load(ctx context.Context) error {
 		return err
 	}
 	s.sequences = newSequences(s.catalogue, s.cfg.SequenceCache)
+	// Prepared branches hold metadata locks that would stop the next statements.
+	if err := s.recoverXA(ctx); err != nil {
+		return err
+	}
 	for _, name := range s.cfg.Schemas {
 		if err := s.catalogue.addSchema(ctx, name, s.cfg.Shards); err != nil {
 			return err
 		}
 	}
-	return s.recoverXA(ctx)
+	return nil
 }
 
 func (s *Server) listen() error {

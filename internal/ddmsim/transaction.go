@@ -228,9 +228,6 @@ func (ss *session) giveBack(t *transaction) {
 // recoverXA rolls back branches that a killed simulator left prepared: it
 // reported none of them as committed.
 func (s *Server) recoverXA(ctx context.Context) error {
-	if !s.cfg.XA {
-		return nil
-	}
 	prefix := "ddmsim." + s.cfg.MetaDatabase + "."
 	for n := range s.cfg.Nodes {
 		err := s.pool.once(ctx, place{node: n}, func(b *backend) error {
@@ -250,7 +247,7 @@ func (s *Server) recoverXA(ctx context.Context) error {
 			}
 			return nil
 		})
-		if err != nil {
+		if err != nil && s.cfg.XA { // the right to ask matters with XA only
 			return fmt.Errorf("roll back prepared transactions: %w", err)
 		}
 	}
@@ -259,7 +256,7 @@ func (s *Server) recoverXA(ctx context.Context) error {
 
 func (s *Server) ownsDatabase(database string) bool {
 	i := strings.LastIndexByte(database, '_')
-	return i > 0 && s.catalogue.shards(database[:i]) > 0
+	return i > 0 && slices.Contains(s.cfg.Schemas, database[:i])
 }
 
 // call is one statement for one shard.
