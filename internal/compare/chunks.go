@@ -3,6 +3,7 @@ package compare
 import (
 	"context"
 	"strconv"
+	"strings"
 
 	"shardlift/internal/dialect"
 	"shardlift/internal/row"
@@ -25,17 +26,15 @@ func (j *job) readSource(ctx context.Context, after [][]byte, out chan<- *chunk)
 	limit := rowsPerChunk(j.mapping.Source)
 	tail := " ORDER BY " + keyList(j.mapping) + " LIMIT " + strconv.Itoa(limit)
 	for {
-		if j.run.Wait != nil {
-			if err := j.run.Wait(ctx, int64(limit), int64(limit)*rowSize(j.mapping.Source)); err != nil {
-				return err
-			}
-		}
 		c := &chunk{span: table.KeyRange{Lower: after}, rows: make(map[string]entry, limit)}
 		var last [][]byte
-		read := 0
+		read, size := 0, int64(0)
 		condition := string(dialect.RangeCondition(nil, j.mapping.Source, j.mapping.Primary, c.span))
 		err := j.scanned.rows(ctx, condition, tail, func(got row.Row) error {
 			read++
+			for _, v := range got {
+				size += int64(len(v))
+			}
 			c.rows[got.Key(j.mapping.Identity)] = entry{sum: j.scanHash.sum(got)}
 			if read == limit {
 				last = bound(got, j.mapping.Primary)
@@ -46,6 +45,11 @@ func (j *job) readSource(ctx context.Context, after [][]byte, out chan<- *chunk)
 			return err
 		}
 		c.span.Upper, after = last, last
+		if j.run.Wait != nil {
+			if err := j.run.Wait(ctx, int64(read), size); err != nil {
+				return err
+			}
+		}
 		select {
 		case out <- c:
 		case <-ctx.Done():
@@ -69,14 +73,11 @@ func rowSize(t *table.Table) int64 {
 }
 
 func keyList(m *dialect.Mapping) string {
-	list := ""
+	list := make([]string, len(m.Primary))
 	for i, c := range m.Primary {
-		if i > 0 {
-			list += ", "
-		}
-		list += dialect.QuoteName(m.Source.Columns[c].Name)
+		list[i] = dialect.QuoteName(m.Source.Columns[c].Name)
 	}
-	return list
+	return strings.Join(list, ", ")
 }
 
 func bound(r row.Row, key []int) [][]byte {

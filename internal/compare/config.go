@@ -55,7 +55,8 @@ type Config struct {
 	Settled func(ctx context.Context, since position.Position) error
 	// Box ends the run after a chunk or a table; 0 for no limit.
 	Box time.Duration
-	// Wait is called before a chunk of so many rows and bytes is read.
+	// Wait is called after a chunk of so many rows and bytes was read, before the
+	// next (throttle.Limiter.Wait).
 	Wait func(ctx context.Context, rows, bytes int64) error
 	// Beat tells progress, at most once a second.
 	Beat func(contract.CompareBeat)

@@ -52,7 +52,8 @@ func newPair(t *testing.T, source, dest string) *pair {
 	p := &pair{sourceName: from.Schema(t), destName: to.Schema(t), results: newMemory()}
 	c := config(from, p.sourceName)
 	c.Session = []mysqlconn.Setting{
-		{Name: "time_zone", Value: "'+00:00'"}, {Name: "sql_mode", Value: "'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES'"},
+		{Name: "time_zone", Value: "'+00:00'"},
+		{Name: "sql_mode", Value: "'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES'"},
 		mysqlconn.GIPKSetting(), mysqlconn.StatisticsSetting(),
 	}
 	var err error

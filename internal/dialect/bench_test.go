@@ -14,9 +14,16 @@ import (
 // 170 bytes each. The mark is 2.3 million rows a second (movers.md).
 func BenchmarkInsert(b *testing.B) {
 	columns := []table.Column{
-		{Name: "id", Type: table.TypeInt}, {Name: "customer", Type: table.TypeInt}, {Name: "name", Type: table.TypeText, Charset: "utf8mb4"},
-		{Name: "note", Type: table.TypeText, Charset: "utf8mb4"}, {Name: "price", Type: table.TypeDecimal}, {Name: "at", Type: table.TypeDateTime},
-		{Name: "state", Type: table.TypeEnum}, {Name: "token", Type: table.TypeBinary}, {Name: "weight", Type: table.TypeDouble}, {Name: "city", Type: table.TypeText, Charset: "latin1"},
+		{Name: "id", Type: table.TypeInt},
+		{Name: "customer", Type: table.TypeInt},
+		{Name: "name", Type: table.TypeText, Charset: "utf8mb4"},
+		{Name: "note", Type: table.TypeText, Charset: "utf8mb4"},
+		{Name: "price", Type: table.TypeDecimal},
+		{Name: "at", Type: table.TypeDateTime},
+		{Name: "state", Type: table.TypeEnum},
+		{Name: "token", Type: table.TypeBinary},
+		{Name: "weight", Type: table.TypeDouble},
+		{Name: "city", Type: table.TypeText, Charset: "latin1"},
 	}
 	src := &table.Table{Name: table.Name{Schema: "s", Table: "t"}, Columns: columns, Keys: []table.Key{key(table.PrimaryName, 0)}}
 	m, err := NewMapping(src, src, table.Placement{Kind: table.Single})

@@ -157,9 +157,11 @@ func TestLiteral_RoundTripsOnEveryServer(t *testing.T) {
 				name := fmt.Sprintf("t%d", i)
 				exec(t, db, fmt.Sprintf("CREATE TABLE %s (id INT PRIMARY KEY, v %s)", name, ddlType(sample, c)))
 				values := append([]row.Value{nil}, sample.values...)
+				rows := make([]string, len(values))
 				for id, v := range values {
-					exec(t, db, "INSERT INTO "+name+" VALUES ("+strconv.Itoa(id)+","+string(dialect.AppendLiteral(nil, c, v, c))+")")
+					rows[id] = "(" + strconv.Itoa(id) + "," + string(dialect.AppendLiteral(nil, c, v, c)) + ")"
 				}
+				exec(t, db, "INSERT INTO "+name+" VALUES "+strings.Join(rows, ","))
 				for id, got := range read(t, db, name, c, "") {
 					if s.Name == "mariadb" && isNegativeZero(c, values[id]) {
 						continue // MariaDB has no −0.0, whatever the statement says

@@ -33,7 +33,8 @@ func orders(t *testing.T, schema string, p table.Placement) *dialect.Mapping {
 	o := &table.Table{
 		Name: table.Name{Schema: schema, Table: "orders"},
 		Columns: []table.Column{
-			{Name: "id", Type: table.TypeInt}, {Name: "k", Type: table.TypeInt, Nullable: true},
+			{Name: "id", Type: table.TypeInt},
+			{Name: "k", Type: table.TypeInt, Nullable: true},
 			{Name: "v`x", Type: table.TypeText, Charset: "utf8mb4", Nullable: true},
 		},
 		Keys: []table.Key{{Name: table.PrimaryName, Unique: true, Parts: []table.KeyPart{{Column: 0}}}},
@@ -47,7 +48,7 @@ func shardedBy(column string) table.Placement {
 	return table.Placement{Kind: table.Sharded, Shards: 8, Database: table.Rule{Algorithm: "MOD_HASH", Column: column, Count: 8}}
 }
 
-func texts2(statements []dialect.Statement) []string {
+func sqlOf(statements []dialect.Statement) []string {
 	var out []string
 	for _, s := range statements {
 		out = append(out, s.SQL)
@@ -62,22 +63,22 @@ func TestStatements_Text(t *testing.T) {
 	rows := []row.Row{r("1", "7", "a"), r("2", "7", "NULL")}
 	require.Equal(t, []dialect.Statement{{SQL: "INSERT INTO `s`.`orders` (`id`,`k`,`v``x`) VALUES (1,7,'a'),(2,7,NULL)", Rows: 2}}, d.Insert(m, rows))
 	require.Equal(t, []dialect.Statement{{SQL: "REPLACE INTO `s`.`orders` (`id`,`k`,`v``x`) VALUES (1,7,'a'),(2,7,NULL)", Rows: 2}}, d.Replace(m, rows))
-	require.Equal(t, []string{"INSERT INTO `s`.`orders` (`id`,`k`,`v``x`) VALUES (1,7,'a') ON DUPLICATE KEY UPDATE `v``x`=VALUES(`v``x`)"}, texts2(d.Upsert(m, rows[:1])), "never the shard key")
+	require.Equal(t, []string{"INSERT INTO `s`.`orders` (`id`,`k`,`v``x`) VALUES (1,7,'a') ON DUPLICATE KEY UPDATE `v``x`=VALUES(`v``x`)"}, sqlOf(d.Upsert(m, rows[:1])), "never the shard key")
 	require.Equal(t, []string{"INSERT INTO `s`.`orders` (`id`,`k`,`v``x`) VALUES (1,7,'a') AS new ON DUPLICATE KEY UPDATE `k`=new.`k`,`v``x`=new.`v``x`"},
-		texts2(dialect.New(dialect.MySQL, dialect.Features{RowAlias: true}).Upsert(plain, rows[:1])))
+		sqlOf(dialect.New(dialect.MySQL, dialect.Features{RowAlias: true}).Upsert(plain, rows[:1])))
 	require.Equal(t, []dialect.Statement{{SQL: "DELETE FROM `s`.`orders` WHERE `k` = 7 AND `id` IN (1,2)", Rows: 2}}, d.Delete(m, rows))
-	require.Equal(t, []string{"DELETE FROM `s`.`orders` WHERE `id` IN (1,2)"}, texts2(d.Delete(plain, rows)))
+	require.Equal(t, []string{"DELETE FROM `s`.`orders` WHERE `id` IN (1,2)"}, sqlOf(d.Delete(plain, rows)))
 	require.Equal(t, []string{"DELETE FROM `s`.`orders` WHERE `k` IN (7,8) AND ((`k` = 7 AND `id` IN (1,2)) OR (`k` = 8 AND `id` IN (3)))"},
-		texts2(d.Delete(m, append(rows, r("3", "8", "c")))))
+		sqlOf(d.Delete(m, append(rows, r("3", "8", "c")))))
 	require.Equal(t, []string{"DELETE FROM `s`.`orders` WHERE (`k` = 7 AND `id` IN (1)) OR (`k` IS NULL AND `id` IN (3))"},
-		texts2(d.Delete(m, []row.Row{rows[0], r("3", "NULL", "c")})))
+		sqlOf(d.Delete(m, []row.Row{rows[0], r("3", "NULL", "c")})))
 	require.Equal(t, "TRUNCATE TABLE `s`.`orders`", d.Truncate(m).SQL)
 	require.Equal(t, "DELETE FROM `s`.`orders`", d.DeleteRange(m, table.KeyRange{}).SQL)
 	require.Equal(t, "DELETE FROM `s`.`orders` WHERE (`id` > 5) AND (`id` <= 9)", d.DeleteRange(m, table.KeyRange{Lower: [][]byte{[]byte("5")}, Upper: [][]byte{[]byte("9")}}).SQL)
 	require.Equal(t, []string{
 		"DELETE FROM `s`.`orders` WHERE `k` = 7 AND `id` IN (1)", "DELETE FROM `s`.`orders` WHERE `id` IN (1)",
 		"INSERT INTO `s`.`orders` (`id`,`k`,`v``x`) VALUES (1,7,'a')",
-	}, texts2(dialect.New(dialect.Vitess, dialect.Default(dialect.Vitess)).Replace(m, rows[:1])), "where REPLACE is refused")
+	}, sqlOf(dialect.New(dialect.Vitess, dialect.Default(dialect.Vitess)).Replace(m, rows[:1])), "where REPLACE is refused")
 	require.Empty(t, d.Insert(m, nil))
 	require.Empty(t, d.Delete(m, nil))
 }
@@ -167,7 +168,7 @@ func TestDelete_RemovesExactlyTheIdentities(t *testing.T) {
 				removed += s.Rows
 			}
 			require.Equal(t, len(doomed), removed)
-			require.Equal(t, len(all)-len(doomed), len(read(t, db, "orders", table.Column{Name: "id", Type: table.TypeInt}, "")))
+			require.Len(t, read(t, db, "orders", table.Column{Name: "id", Type: table.TypeInt}, ""), len(all)-len(doomed))
 		}
 	})
 }
@@ -211,7 +212,8 @@ func TestRangeCondition_CutsTheTableOnEveryServer(t *testing.T) {
 			Columns: []table.Column{
 				{Name: "a", Type: table.TypeInt, Unsigned: true},
 				{Name: "b", Type: table.TypeText, Charset: "latin1", Collation: "latin1_swedish_ci"},
-				{Name: "c", Type: table.TypeBinary}, {Name: "id", Type: table.TypeInt, Nullable: true},
+				{Name: "c", Type: table.TypeBinary},
+				{Name: "id", Type: table.TypeInt, Nullable: true},
 			},
 			Keys: []table.Key{{Name: table.PrimaryName, Unique: true, Parts: []table.KeyPart{{Column: 0}, {Column: 1}, {Column: 2}}}},
 		}
