@@ -1,6 +1,7 @@
 package secret
 
 import (
+	"crypto/ecdh"
 	"crypto/hpke"
 	"encoding/json"
 	"errors"
@@ -101,6 +102,8 @@ func (r *KeyRing) OpenJSON(use Use, s Sealed, v any) error {
 	return nil
 }
 
-func kem() hpke.KEM   { return hpke.MLKEM768X25519() }
+// X25519 keeps a sealed value small: memos hold two of them, and Temporal warns
+// beyond 2 KB.
+func kem() hpke.KEM   { return hpke.DHKEM(ecdh.X25519()) }
 func kdf() hpke.KDF   { return hpke.HKDFSHA256() }
 func aead() hpke.AEAD { return hpke.AES256GCM() }
