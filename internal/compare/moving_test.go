@@ -160,7 +160,7 @@ func TestCompare_MovingDataGivesNoFalseAlarm(t *testing.T) {
 	p := movingPair(t)
 	stop := (&traffic{pair: p, lag: 30 * time.Millisecond}).start(t)
 	defer stop()
-	for range 6 {
+	for range 3 {
 		require.Equal(t, checkpoint.ResultConsistent, p.compare(t, contract.CompareValues, "t").Result, p.results.kinds())
 		require.Equal(t, checkpoint.ResultConsistent, p.compare(t, contract.CompareRows, "t").Result, p.results.kinds())
 	}

@@ -57,7 +57,7 @@ func (r *run) scan(ctx context.Context, t Table, s *state, m *dialect.Mapping, c
 		zero := int64(0)
 		s.SourceRows, s.DestinationRows, s.Differences, s.kept = &zero, new(int64), 0, nil
 	}
-	if err := j.both(ctx); err != nil {
+	if err := j.readBoth(ctx); err != nil {
 		return err
 	}
 	s.Result = checkpoint.ResultConsistent
@@ -89,8 +89,8 @@ type job struct {
 // errEnough ends a scan that found enough differences.
 var errEnough = errors.New("enough differences")
 
-// both reads the source a chunk ahead of the destination.
-func (j *job) both(ctx context.Context) error {
+// readBoth reads the source a chunk ahead of the destination.
+func (j *job) readBoth(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	chunks := make(chan *chunk, 1)
 	group.Go(func() error {
