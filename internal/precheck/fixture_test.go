@@ -145,6 +145,33 @@ func (f *fixture) verdict(want contract.Verdict, code string, texts ...string) c
 	return r
 }
 
-func (f *fixture) passes(code string, texts ...string) { f.t.Helper(); f.verdict(contract.Passed, code, texts...) }
-func (f *fixture) alarms(code string, texts ...string) { f.t.Helper(); f.verdict(contract.Alarm, code, texts...) }
-func (f *fixture) fails(code string, texts ...string)  { f.t.Helper(); f.verdict(contract.Failed, code, texts...) }
+func (f *fixture) passes(code string, texts ...string) {
+	f.t.Helper()
+	f.verdict(contract.Passed, code, texts...)
+}
+func (f *fixture) alarms(code string, texts ...string) {
+	f.t.Helper()
+	f.verdict(contract.Alarm, code, texts...)
+}
+func (f *fixture) fails(code string, texts ...string) {
+	f.t.Helper()
+	f.verdict(contract.Failed, code, texts...)
+}
+
+func (f *fixture) bothSides() []*sql.DB { return []*sql.DB{f.src, f.dst} }
+
+// runsAll runs every item of the task on one Env, as a Pool does, and returns
+// the results by code.
+func (f *fixture) runsAll() map[string]contract.PrecheckItemResult {
+	f.t.Helper()
+	pool := NewPool()
+	defer func() { require.NoError(f.t, pool.Close()) }()
+	out := map[string]contract.PrecheckItemResult{}
+	for _, ref := range Items(f.config.Spec.Type) {
+		r, err := pool.Run(f.t.Context(), f.config, 1, ref.Code)
+		require.NoError(f.t, err, ref.Code)
+		proper(f.t, r, f.config)
+		out[r.Code] = r
+	}
+	return out
+}
