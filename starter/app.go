@@ -108,7 +108,7 @@ func (a *app) connect() (*api.ClientWithResponses, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newClient(s.Server, token)
+	return newClient(s.Server, token, a.poll/5)
 }
 
 // idempotencyKey is the same for every request of this run: a repeated request is done once.

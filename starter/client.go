@@ -21,13 +21,13 @@ import (
 const (
 	requestTime  = 60 * time.Second
 	requestTries = 4
-	firstWait    = 200 * time.Millisecond
 )
 
-// newClient returns the generated client of a server, with the token.
-func newClient(server, token string) (*api.ClientWithResponses, error) {
+// newClient returns the generated client of a server, with the token. wait is
+// the time before the first repetition; it doubles.
+func newClient(server, token string, wait time.Duration) (*api.ClientWithResponses, error) {
 	client, err := api.NewClientWithResponses(server,
-		api.WithHTTPClient(&repeater{server: server, http: &http.Client{Timeout: requestTime}}),
+		api.WithHTTPClient(&repeater{server: server, wait: wait, http: &http.Client{Timeout: requestTime}}),
 		api.WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
 			r.Header.Set("Authorization", "Bearer "+token)
 			return nil
@@ -42,13 +42,14 @@ func newClient(server, token string) (*api.ClientWithResponses, error) {
 // and what may be repeated: reads, and commands with an idempotency key.
 type repeater struct {
 	server string
+	wait   time.Duration
 	http   *http.Client
 }
 
 // Do sends a request. Its error is the context's, fault.ServerSilent, or
 // fault.OutcomeLost for a command that may have arrived.
 func (d *repeater) Do(req *http.Request) (*http.Response, error) {
-	ctx, wait := req.Context(), firstWait
+	ctx, wait := req.Context(), d.wait
 	for try := 1; ; try++ {
 		response, err := d.once(req)
 		if err == nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -10,19 +11,23 @@ import (
 	"shardlift/web/api"
 )
 
-// patience bears a server that is silent in the middle of a wait, for a while.
+// patience bears a server that is silent in the middle of a wait, for a while. A
+// server that has never answered is not waited for.
 type patience struct {
 	a     *app
+	met   bool
 	since time.Time
 }
 
 // bear returns nil when it is worth to ask again after err.
 func (p *patience) bear(err error) error {
 	if err == nil {
-		p.since = time.Time{}
+		p.since, p.met = time.Time{}, true
 		return nil
 	}
-	if exitStatus(err) != exitUnreachable || isOne(err, fault.StrangeAnswer) {
+	var answered *refusal
+	p.met = p.met || errors.As(err, &answered)
+	if !p.met || exitStatus(err) != exitUnreachable || isOne(err, fault.StrangeAnswer) {
 		return err
 	}
 	if p.since.IsZero() {

@@ -73,13 +73,17 @@ func (a *app) printTasks(tasks []api.TaskSummary) error {
 		a.note("no tasks")
 		return nil
 	}
-	g := &grid{header: []string{"NAME", "STATUS", "SINCE", "TYPE", "SOURCE", "DESTINATION", "ATTENTION"}}
+	g := &grid{header: []string{"NAME", "STATUS", "SINCE (UTC)", "SOURCE", "DESTINATION", "ATTENTION"}, whole: []int{0, 2}}
 	for _, t := range tasks {
 		attention := t.Attention
 		if code := value(t.ErrorCode); code != "" && !strings.Contains(attention, code) {
 			attention = strings.TrimSpace(attention + " " + code)
 		}
-		g.add(t.Name, t.StatusLabel, moment(t.StatusSince), t.Type, value(t.SourceEndpoint), value(t.DestinationEndpoint), attention)
+		since := "-"
+		if t.StatusSince != nil {
+			since = t.StatusSince.UTC().Format("01-02 15:04")
+		}
+		g.add(t.Name, t.StatusLabel, since, value(t.SourceEndpoint), value(t.DestinationEndpoint), attention)
 	}
 	return g.print(a.out)
 }

@@ -63,12 +63,16 @@ func (a *app) say(format string, args ...any) error {
 }
 
 // grid is a table for people. Columns are aligned and shrink, widest first,
-// until a line fits lineWidth.
+// until a line fits lineWidth; whole ones shrink last, to be copied from.
 type grid struct {
 	header []string
 	right  []int // columns of numbers
+	whole  []int
 	rows   [][]string
 }
+
+// narrow is what a column shrinks to before whole ones do.
+const narrow = 10
 
 func (g *grid) add(cells ...string) { g.rows = append(g.rows, cells) }
 
@@ -80,7 +84,7 @@ func (g *grid) print(w io.Writer) error {
 			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
 		}
 	}
-	shrink(widths, lineWidth-2*(len(widths)-1))
+	g.shrink(widths, lineWidth-2*(len(widths)-1))
 	var out strings.Builder
 	for _, row := range lines {
 		var line strings.Builder
@@ -102,13 +106,21 @@ func (g *grid) print(w io.Writer) error {
 	return err
 }
 
-func shrink(widths []int, total int) {
+func (g *grid) shrink(widths []int, total int) {
 	sum := 0
 	for _, w := range widths {
 		sum += w
 	}
 	for ; sum > total; sum-- {
-		widest := slices.Index(widths, slices.Max(widths))
+		widest := -1
+		for i, w := range widths {
+			if w > narrow && !slices.Contains(g.whole, i) && (widest < 0 || w > widths[widest]) {
+				widest = i
+			}
+		}
+		if widest < 0 {
+			widest = slices.Index(widths, slices.Max(widths))
+		}
 		if widths[widest] <= 4 {
 			return
 		}

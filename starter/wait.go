@@ -125,17 +125,15 @@ func (a *app) awaitSynced(ctx context.Context, c *api.ClientWithResponses, id st
 		if err := pause(ctx, a.poll/4); err != nil {
 			return err
 		}
-		t, _, err := getTask(ctx, c, id)
-		if err == nil && statusOf(t).Failed() {
-			return failureOf(t)
-		}
-		// An ended task answers no more; whether it had the point is in its report.
-		if err == nil && statusOf(t).Ended() {
-			return fault.EndedBefore.New("task "+id, "it ended before the sync point was seen to be reached")
-		}
 		r, err := answered(c.GetSyncPointWithResponse(ctx, id, point.Number))
 		if err == nil {
 			point, body = r.JSON200, r.Body
+		}
+		if point.Reached {
+			break
+		}
+		if stuck := a.stuck(ctx, c, id); stuck != nil {
+			return stuck
 		}
 		if err := p.bear(err); err != nil {
 			return err
@@ -145,6 +143,20 @@ func (a *app) awaitSynced(ctx context.Context, c *api.ClientWithResponses, id st
 		return a.printJSON(body)
 	}
 	return a.say("%s: synced to %s", id, place(&point.Position))
+}
+
+// stuck says why a task that runs no more will not reach its sync point.
+func (a *app) stuck(ctx context.Context, c *api.ClientWithResponses, id string) error {
+	t, _, err := getTask(ctx, c, id)
+	switch {
+	case err != nil:
+		return nil // whether to bear it is decided by the question itself
+	case statusOf(t).Failed():
+		return failureOf(t)
+	case statusOf(t).Ended():
+		return fault.EndedBefore.New("task "+id, "it ended before the sync point was seen to be reached")
+	}
+	return nil
 }
 
 // syncPoint makes a sync point. One made later is as good: it covers more.
