@@ -41,7 +41,7 @@ func (a *Activities) PlanCopy(ctx context.Context, in contract.PlanCopyIn) (cont
 		return contract.PlanCopyOut{}, err
 	}
 	work, step := begin(ctx)
-	out, err := plan(work, t, formerPlan(ctx), step)
+	out, err := a.plan(work, t, formerPlan(ctx), step)
 	return out, step.end(err)
 }
 
@@ -53,12 +53,13 @@ func formerPlan(ctx context.Context) (b contract.PlanBeat) {
 	return b
 }
 
-func plan(ctx context.Context, t *resolved, former contract.PlanBeat, step *step) (contract.PlanCopyOut, error) {
+func (a *Activities) plan(ctx context.Context, t *resolved, former contract.PlanBeat, step *step) (out contract.PlanCopyOut, err error) {
 	d, s, err := openStore(ctx, t, shortConnections)
 	if err != nil {
 		return contract.PlanCopyOut{}, err
 	}
 	defer func() { _ = d.Close() }()
+	defer func() { a.noteEnd(ctx, s, "plan", err) }()
 	src, err := openSource(ctx, t, shortConnections)
 	if err != nil {
 		return contract.PlanCopyOut{}, err
@@ -76,7 +77,10 @@ func plan(ctx context.Context, t *resolved, former contract.PlanBeat, step *step
 			return contract.PlanCopyOut{}, err
 		}
 	}
-	return p.cut(ctx)
+	if out, err = p.cut(ctx); err == nil {
+		a.note(ctx, s, levelInfo, "planned %d chunks of %d tables from position %s", out.Chunks, out.Tables, out.Start)
+	}
+	return out, err
 }
 
 // begin drops what an older plan left, takes the start position and stores the
@@ -131,6 +135,9 @@ func (p *planner) begin(ctx context.Context) error {
 		if err := p.store.AddDefinition(ctx, checkpoint.Definition{Name: n}); err != nil {
 			return err
 		}
+	}
+	if err := p.store.PrepareFences(ctx, p.t.Spec.Objects.DestinationSchemas()); err != nil {
+		return err
 	}
 	p.beat.Epoch, err = p.store.NewEpoch(ctx)
 	p.show()
