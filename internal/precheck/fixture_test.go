@@ -175,3 +175,5 @@ func (f *fixture) runsAll() map[string]contract.PrecheckItemResult {
 	}
 	return out
 }
+
+func ourClock() mysqlconn.Setting { return mysqlconn.Setting{Name: "timestamp", Value: "1700000000"} }
