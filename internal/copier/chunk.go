@@ -87,7 +87,7 @@ func (l *lane) read(ctx context.Context, m *dialect.Mapping, r table.KeyRange) (
 		copied := found.Clone()
 		p.bytes += copied.Size()
 		p.rows = append(p.rows, copied)
-		if p.bytes >= limit || len(p.rows)%100 == 0 && time.Now().After(end) {
+		if p.bytes >= limit || time.Now().After(end) {
 			return errPartFull
 		}
 		return nil

@@ -43,7 +43,12 @@ const itemsTable = "(a INT NOT NULL, b VARCHAR(20) NOT NULL, u INT, f FLOAT, d D
 // newRig plans table items, filled by fill, in chunks of chunkRows rows.
 func newRig(t *testing.T, sourceName string, sharded bool, chunkRows int64, fill ...string) *rig {
 	t.Helper()
-	server := testdb.Get(t, sourceName)
+	return newRigOn(t, testdb.Get(t, sourceName), nil, sharded, chunkRows, fill...)
+}
+
+// newRigOn takes the source's server, and the destination's when it is plain.
+func newRigOn(t *testing.T, server, node *testdb.Server, sharded bool, chunkRows int64, fill ...string) *rig {
+	t.Helper()
 	schema := server.Schema(t)
 	r := &rig{t: t, db: server.DB(t, schema)}
 	conn := func(host string, port int, user, password string) mysqlconn.Config {
@@ -56,13 +61,15 @@ func newRig(t *testing.T, sourceName string, sharded bool, chunkRows int64, fill
 		r.to, r.dstDB, ddm = sim.Schema, sim.DB(t), "DBPARTITION BY MOD_HASH(u)"
 		to = conn(sim.Host, sim.Port, sim.User, sim.Password)
 	} else {
-		node := testdb.Get(t, "mysql97")
+		if node == nil {
+			node = testdb.Get(t, "mysql97")
+		}
 		r.to = node.Schema(t)
 		r.dstDB = node.DB(t, r.to)
 		to = conn(node.Host, node.Port, node.User, node.Password)
 	}
 	columns := itemsTable
-	if sourceName == "mysql55" {
+	if server.Name == "mysql55" {
 		columns = strings.ReplaceAll(columns, "DATETIME(3)", "DATETIME")
 	}
 	for _, side := range []struct {
@@ -166,7 +173,8 @@ func (r *rig) requireEqual() {
 			v := make([]sql.NullString, 8)
 			require.NoError(r.t, found.Scan(&v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7]))
 			key := v[0].String + "/" + v[1].String
-			require.NotContains(r.t, out, key, "a row twice")
+			_, twice := out[key]
+			require.False(r.t, twice, "a row twice")
 			out[key] = fmt.Sprint(v[2:])
 		}
 		require.NoError(r.t, found.Err())
@@ -324,4 +332,90 @@ func TestRun_DrainEndsAtAChunkBoundary(t *testing.T) {
 	require.Equal(t, 1, progress.ChunksDone)
 	r.copyAll(2)
 	r.requireEqual()
+}
+
+// TestRun_ConnectionsCut kills every connection of both sides again and again;
+// lanes go on by themselves or with the next attempt, and no row is lost or
+// there twice.
+func TestRun_ConnectionsCut(t *testing.T) {
+	server := testdb.Own(t, "mysql97")
+	r := newRigOn(t, server, server, false, 300, manyRows(0, 5000), manyRows(5000, 5000), manyRows(10000, 5000))
+	admin := server.DB(t, "")
+	ctx, stop := context.WithCancel(t.Context())
+	var killer errgroup.Group
+	kills := 0
+	killer.Go(func() error {
+		tick := time.NewTicker(150 * time.Millisecond)
+		defer tick.Stop()
+		for range 12 {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-tick.C:
+			}
+			n, err := killAll(ctx, admin)
+			if err != nil && ctx.Err() == nil {
+				return err
+			}
+			kills += n
+		}
+		return nil
+	})
+	var g errgroup.Group
+	for lane := range 3 {
+		g.Go(func() error { return r.untilDone(t.Context(), lane) })
+	}
+	require.NoError(t, g.Wait())
+	stop()
+	require.NoError(t, killer.Wait())
+	require.Greater(t, kills, 20)
+	r.requireEqual()
+}
+
+// untilDone begins attempt after attempt, as Temporal does, until the lane ends in order.
+func (r *rig) untilDone(ctx context.Context, lane int) error {
+	var last error
+	for box := int64(1); box < 50; box++ {
+		fence, err := r.store.Acquire(ctx, fmt.Sprintf("copy/%d", lane), checkpoint.Token{Epoch: 1, Box: box, Attempt: 1}, []string{r.to}, false)
+		if err == nil {
+			c := Config{
+				Source: r.source, Destination: r.dst, Store: r.store, Fence: fence, Lane: lane, Lanes: 3, Box: time.Minute,
+				Mapping: func(_ context.Context, table int) (*dialect.Mapping, error) { return r.mappings[table], nil },
+			}
+			_, err = Run(ctx, c)
+		}
+		if err == nil {
+			return nil
+		}
+		if fault.ClassOf(err) != fault.Retry {
+			return err
+		}
+		last = err
+	}
+	return last
+}
+
+// killAll ends every connection but its own.
+func killAll(ctx context.Context, admin *sql.DB) (n int, err error) {
+	ids, err := admin.QueryContext(ctx, "SELECT ID FROM information_schema.PROCESSLIST WHERE ID <> CONNECTION_ID() AND USER NOT IN ('event_scheduler', 'system user')")
+	if err != nil {
+		return 0, err
+	}
+	var list []int64
+	for ids.Next() {
+		var id int64
+		if err := ids.Scan(&id); err != nil {
+			return 0, err
+		}
+		list = append(list, id)
+	}
+	if err := errors.Join(ids.Err(), ids.Close()); err != nil {
+		return 0, err
+	}
+	for _, id := range list {
+		if _, err := admin.ExecContext(ctx, fmt.Sprintf("KILL %d", id)); err == nil {
+			n++
+		}
+	}
+	return n, nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"shardlift/internal/fault"
 	"shardlift/internal/mysqlconn"
@@ -46,12 +47,20 @@ func settings() []mysqlconn.Setting {
 	}
 }
 
+// silence is how long a statement may give no byte before its connection counts
+// as lost: longer than any statement here takes, so that a source that froze is
+// an error and not a task that hangs.
+const silence = 10 * time.Minute
+
 // Open opens at most budget connections and finds out what the server is.
 func Open(ctx context.Context, c mysqlconn.Config, budget int) (*Source, error) {
 	s := &Source{pin: &pin{}}
 	c.MaxConnections = budget
 	c.Session = slices.Concat(c.Session, settings())
 	c.OnConnect = s.pin.check
+	if c.ReadTimeout == 0 {
+		c.ReadTimeout = silence
+	}
 	db, err := mysqlconn.Open(ctx, c)
 	if err != nil {
 		return nil, fmt.Errorf("open the source: %w", err)
