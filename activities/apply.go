@@ -33,11 +33,11 @@ func (a *Activities) ApplyBinlog(ctx context.Context, in contract.ApplyIn) (cont
 		return contract.ApplyOut{}, err
 	}
 	work, step := begin(ctx)
-	out, err := apply(work, t, in, activity.GetInfo(ctx).Attempt, step)
+	out, err := a.apply(work, t, in, activity.GetInfo(ctx).Attempt, step)
 	return out, step.end(err)
 }
 
-func apply(ctx context.Context, t *resolved, in contract.ApplyIn, attempt int32, step *step) (out contract.ApplyOut, err error) {
+func (a *Activities) apply(ctx context.Context, t *resolved, in contract.ApplyIn, attempt int32, step *step) (out contract.ApplyOut, err error) {
 	lanes := min(max(t.Spec.Destination.MaxConnections-applyReserve, 1), applier.DefaultLanes)
 	d, s, err := openStore(ctx, t, lanes+2)
 	if err != nil {
@@ -49,6 +49,7 @@ func apply(ctx context.Context, t *resolved, in contract.ApplyIn, attempt int32,
 		return out, err
 	}
 	defer func() { _ = src.Close() }()
+	defer func() { a.noteEnd(ctx, s, fmt.Sprintf("apply, group %d", in.Group), err) }()
 	f := &follower{t: t, in: in, src: src, dst: d, store: s, mapped: map[*table.Table]*dialect.Mapping{}}
 	if f.selected, err = effectiveSelection(ctx, s, t.Spec.Objects, in.Group); err != nil {
 		return out, err
@@ -66,6 +67,9 @@ func apply(ctx context.Context, t *resolved, in contract.ApplyIn, attempt int32,
 		})
 		return err
 	})
+	if err == nil && out.Drained {
+		a.note(ctx, s, levelInfo, "applied everything up to the stop position %s", *in.Stop)
+	}
 	return out, err
 }
 
@@ -81,6 +85,7 @@ type follower struct {
 
 	mu      sync.Mutex
 	history *schema.History // of the present stream
+	judged  chan struct{}   // one for each verdict on its statements
 	mapped  map[*table.Table]*dialect.Mapping
 }
 
@@ -104,9 +109,32 @@ func (f *follower) open(ctx context.Context, from position.Position) (applier.St
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.history = history
+	f.history, f.judged = history, make(chan struct{}, 1)
 	clear(f.mapped)
-	return stream, nil
+	return &gated{Stream: stream, judged: f.judged}, nil
+}
+
+// gated reads nothing beyond a statement before its verdict: the rows after it
+// may follow definitions that the verdict refreshes.
+type gated struct {
+	*binlog.Stream
+	judged <-chan struct{}
+	wait   bool
+}
+
+// Next reads the next event.
+func (g *gated) Next(ctx context.Context) (binlog.Event, error) {
+	if g.wait {
+		select {
+		case <-g.judged:
+			g.wait = false
+		case <-ctx.Done():
+			return binlog.Event{}, context.Cause(ctx)
+		}
+	}
+	ev, err := g.Stream.Next(ctx)
+	g.wait = err == nil && (ev.Kind == binlog.DDL || ev.Kind == binlog.Truncate)
+	return ev, err
 }
 
 // mapping is the same for the same definition: the stream gives one pointer for each.
@@ -129,8 +157,9 @@ func (f *follower) mapping(ctx context.Context, t *table.Table) (*dialect.Mappin
 
 func (f *follower) judge(ctx context.Context, ev binlog.Event) (applier.Verdict, []*table.Table, error) {
 	f.mu.Lock()
-	history := f.history
+	history, judged := f.history, f.judged
 	f.mu.Unlock()
+	defer func() { judged <- struct{}{} }()
 	rules := schema.Rules{Selection: f.selected, StopAtTruncate: f.t.Spec.Policy.Truncate == "stop", Passed: f.in.PassDDL}
 	verdict, concerned, err := history.Judge(ev, rules)
 	switch {

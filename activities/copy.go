@@ -32,11 +32,11 @@ func (a *Activities) CopyLane(ctx context.Context, in contract.CopyLaneIn) (cont
 		return contract.CopyLaneOut{}, err
 	}
 	work, step := begin(ctx)
-	out, err := copyLane(work, t, in, activity.GetInfo(ctx).Attempt, step)
+	out, err := a.copyLane(work, t, in, activity.GetInfo(ctx).Attempt, step)
 	return out, step.end(err)
 }
 
-func copyLane(ctx context.Context, t *resolved, in contract.CopyLaneIn, attempt int32, step *step) (out contract.CopyLaneOut, err error) {
+func (a *Activities) copyLane(ctx context.Context, t *resolved, in contract.CopyLaneIn, attempt int32, step *step) (out contract.CopyLaneOut, err error) {
 	share := max(t.Spec.Destination.MaxConnections/max(in.Lanes, 1), 2) // one for the metadata, the rest write
 	d, s, err := openStore(ctx, t, share)
 	if err != nil {
@@ -56,6 +56,7 @@ func copyLane(ctx context.Context, t *resolved, in contract.CopyLaneIn, attempt 
 	if err != nil {
 		return out, err
 	}
+	defer func() { a.noteEnd(ctx, s, fmt.Sprintf("copy, lane %d", in.Lane), err) }()
 	limiter := throttle.New(nil)
 	stop := followLimits(ctx, s, limiter, in.Lanes)
 	defer stop()

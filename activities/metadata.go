@@ -42,7 +42,11 @@ func (a *Activities) ResetTask(ctx context.Context, in contract.ResetIn) (contra
 				return err
 			}
 		}
-		return s.Reset(work)
+		if err := s.Reset(work); err != nil {
+			return err
+		}
+		a.note(work, s, levelInfo, "reset, destination truncated: %t", in.Truncate)
+		return nil
 	})
 	return contract.Nothing{}, step.end(err)
 }

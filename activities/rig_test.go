@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/interceptor"
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/worker"
 
 	"shardlift/internal/contract"
@@ -98,4 +99,13 @@ func inspectAs[A any](r *rig, in contract.InspectIn) A {
 	var answer A
 	require.NoError(r.t, r.answer.OpenJSON(contract.InspectUse(in.RequestID, "answer"), out.Answer, &answer))
 	return answer
+}
+
+// errorDetail is what the interceptor put into an application error.
+func errorDetail(t *testing.T, err error) (info contract.ErrorInfo) {
+	t.Helper()
+	var app *temporal.ApplicationError
+	require.ErrorAs(t, err, &app)
+	require.NoError(t, app.Details(&info))
+	return info
 }

@@ -14,17 +14,17 @@ func (a *Activities) UpdateSequences(ctx context.Context, in contract.SequencesI
 		return contract.SequencesOut{}, err
 	}
 	work, step := begin(ctx)
-	out, err := updateSequences(work, t, in, step)
+	out, err := a.updateSequences(work, t, in, step)
 	return out, step.end(err)
 }
 
-func updateSequences(ctx context.Context, t *resolved, in contract.SequencesIn, step *step) (contract.SequencesOut, error) {
-	var out contract.SequencesOut
+func (a *Activities) updateSequences(ctx context.Context, t *resolved, in contract.SequencesIn, step *step) (out contract.SequencesOut, err error) {
 	d, s, err := openStore(ctx, t, shortConnections)
 	if err != nil {
 		return out, err
 	}
 	defer func() { _ = d.Close() }()
+	defer func() { a.noteEnd(ctx, s, "sequences", err) }()
 	src, err := openSource(ctx, t, 1)
 	if err != nil {
 		return out, err
@@ -45,5 +45,6 @@ func updateSequences(ctx context.Context, t *resolved, in contract.SequencesIn, 
 		out.Warnings = append(out.Warnings, part.Warnings...)
 		step.moved()
 	}
+	a.note(ctx, s, levelInfo, "sequences: %d of %d stand beyond every id in use", out.Refreshed, out.Total)
 	return out, nil
 }

@@ -98,6 +98,8 @@ func TestWorker_OptionsBoundMemoryAndStop(t *testing.T) {
 			require.LessOrEqual(t, used, memory)
 		}
 	}
+	usual := slots(config.Worker{Roles: []string{config.RoleControl, config.RoleShort, config.RoleCopy, config.RoleApply}, MemoryMiB: 2048})
+	require.GreaterOrEqual(t, usual[config.RoleApply], 2*16, "apply and watch of 16 tasks")
 	small := slots(config.Worker{Roles: []string{config.RoleApply, config.RoleCopy}, MemoryMiB: 256})
 	require.Equal(t, fewest, small[config.RoleApply])
 

@@ -14,10 +14,12 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"google.golang.org/protobuf/proto"
 
 	"shardlift/internal/contract"
+	"shardlift/internal/fault"
 	"shardlift/internal/lifecycle"
 	"shardlift/internal/secret"
 	"shardlift/internal/selection"
@@ -239,6 +241,56 @@ func TestMigration_FullOnly(t *testing.T) {
 	m.reaches(lifecycle.ReleaseDone)
 	require.Equal(t, m.rows(m.source), m.rows(m.to))
 	require.Equal(t, "none", m.view().Report.WritesAfterStop)
+
+	// The deletion leaves the rows and nothing else.
+	run, err := m.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: contract.DeleteID(m.id), TaskQueue: contract.QueueControl},
+		contract.DeleteTask, contract.DeleteIn{TaskID: m.id, Actor: "test"})
+	require.NoError(t, err)
+	var out contract.CleanUpOut
+	require.NoError(t, run.Get(t.Context(), &out))
+	require.Empty(t, out.Warnings)
+	require.Len(t, m.rows(m.to), 100)
+	var left int
+	require.NoError(t, m.to.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME LIKE 'shardlift%'").Scan(&left))
+	require.Zero(t, left)
+	for _, id := range []string{contract.MigrationID(m.id), contract.CopyID(m.id)} {
+		_, err := m.DescribeWorkflowExecution(t.Context(), id, "")
+		var gone *serviceerror.NotFound
+		require.ErrorAs(t, err, &gone)
+	}
+}
+
+// TestTrigger_ATemporalScheduleCommandsATask: a Schedule cannot send an update;
+// TriggerWorkflow does, and a refusal fails its run, where the Schedule shows it.
+func TestTrigger_ATemporalScheduleCommandsATask(t *testing.T) {
+	m := newMove(t, task.FullIncremental)
+	trigger := func(command string) error {
+		id := "trigger-" + uuid.NewString()
+		schedule, err := m.ScheduleClient().Create(t.Context(), client.ScheduleOptions{
+			ID: id, TriggerImmediately: true, Paused: true,
+			Action: &client.ScheduleWorkflowAction{
+				ID: id, Workflow: contract.TriggerWorkflow, TaskQueue: contract.QueueControl,
+				Args: []any{contract.TriggerIn{Task: m.id, Command: command}},
+			},
+		})
+		require.NoError(t, err)
+		defer func() { require.NoError(t, schedule.Delete(t.Context())) }()
+		var started client.ScheduleActionResult
+		require.Eventually(t, func() bool {
+			d, err := schedule.Describe(t.Context())
+			if err != nil || len(d.Info.RecentActions) == 0 {
+				return false
+			}
+			started = d.Info.RecentActions[0]
+			return true
+		}, 20*time.Second, 100*time.Millisecond)
+		result := started.StartWorkflowResult
+		return m.GetWorkflow(t.Context(), result.WorkflowID, result.FirstExecutionRunID).Get(t.Context(), nil)
+	}
+	require.ErrorContains(t, trigger("start"), fault.PrecheckMissing.Code)
+	require.NoError(t, trigger("precheck"))
+	require.Eventually(t, func() bool { return m.view().Precheck.State == "done" }, 60*time.Second, 100*time.Millisecond)
+	order(m, contract.UpdateStop, contract.StopRequest{Command: contract.Command{Actor: "test"}})
 }
 
 // TestMigration_HandsOverWhenAWorkerStops ends the worker that applies: another

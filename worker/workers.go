@@ -17,11 +17,12 @@ import (
 )
 
 // Memory that one activity of a kind may use, in MiB. A copy lane holds a chunk
-// of 16 MiB with its statements, an apply a window of 8 MiB read and one written;
-// WatchSource and comparisons share these slots and need less.
+// of 16 MiB with its statements; a task in its incremental phase has two slots of
+// the apply, one for two windows of 8 MiB with their statements, one for the
+// watch, which needs next to nothing. So the default serves 16 such tasks.
 const (
 	copyMiB  = 64
-	applyMiB = 48
+	applyMiB = 32
 )
 
 const (

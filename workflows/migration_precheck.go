@@ -246,6 +246,7 @@ func (m *migration) precheckSummary(ctx workflow.Context) contract.PrecheckSumma
 			}
 		case contract.Failed:
 			s.Failed++
+		case contract.Waiting, contract.Running:
 		}
 	}
 	if len(p.Items) > 0 {
