@@ -58,6 +58,7 @@ func everyServer(t *testing.T, test func(t *testing.T, s *testdb.Server)) {
 }
 
 func TestOpen_GlobalSettingsOfTheServerDoNotCutReads(t *testing.T) {
+	t.Parallel()
 	s := testdb.Own(t, "mysql97")
 	schema := s.Schema(t)
 	db := s.DB(t, schema)
@@ -179,6 +180,7 @@ func TestState_OpenAndPreparedTransactions(t *testing.T) {
 }
 
 func TestStartPosition_PreparedXABlocks(t *testing.T) {
+	t.Parallel()
 	s := testdb.Own(t, "mysql97")
 	schema := s.Schema(t)
 	db := s.DB(t, schema)

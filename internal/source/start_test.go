@@ -44,6 +44,7 @@ const (
 // position may be invisible to the SELECT that follows it. Whoever copies rows
 // after it and replays from it would lose that transaction.
 func TestStartPosition_NeverAheadOfSelect(t *testing.T) {
+	t.Parallel()
 	for _, name := range testdb.Versions() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
