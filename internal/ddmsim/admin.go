@@ -137,8 +137,10 @@ func (ss *session) processes(full bool) *sqltypes.Result {
 		if !full {
 			info = firstLine(info)
 		}
-		rows = append(rows, []string{strconv.Itoa(int(s.conn.ConnectionID)), s.server.cfg.User, s.conn.RemoteAddr().String(), "", command,
-			strconv.Itoa(int(time.Since(s.since).Seconds())), "", info})
+		rows = append(rows, []string{
+			strconv.Itoa(int(s.conn.ConnectionID)), s.server.cfg.User, s.conn.RemoteAddr().String(), "", command,
+			strconv.Itoa(int(time.Since(s.since).Seconds())), "", info,
+		})
 	}
 	return numbers(textResult([]string{"Id", "User", "Host", "db", "Command", "Time", "State", "Info"}, rows), 0, 5)
 }

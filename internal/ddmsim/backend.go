@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -90,12 +91,12 @@ func (p *pool) takeIdle(at place, vars map[string]string) *backend {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	list, best := p.idle[at], -1
-	for i := len(list) - 1; i >= 0; i-- {
-		if maps.Equal(list[i].vars, vars) {
+	for i, b := range slices.Backward(list) {
+		if maps.Equal(b.vars, vars) {
 			best = i
 			break
 		}
-		if best < 0 && subset(list[i].vars, vars) {
+		if best < 0 && subset(b.vars, vars) {
 			best = i
 		}
 	}

@@ -56,6 +56,13 @@ type Config struct {
 	// MaxAllowedPacket limits a statement in bytes; default 1 GiB (D-08). A
 	// larger one gets error 1153 and the connection survives.
 	MaxAllowedPacket int
+	// AdvertisedPacket is what @@max_allowed_packet says; default
+	// MaxAllowedPacket. Relatives of DDM say more than they take.
+	AdvertisedPacket int
+	// FloorModulo counts a negative sharding key's remainder from below instead
+	// of by its absolute value, in tables made from now on: the manual does not
+	// say which, and nobody may depend on it.
+	FloorModulo bool
 	// MaxFactors limits the scalars in one expression (D-12); default 1000.
 	MaxFactors int
 	// SequenceCache is how many values a sequence takes from its row at once;
@@ -74,6 +81,7 @@ func (c *Config) complete() error {
 	setDefault(&c.Version, "3.1.0.7")
 	setDefault(&c.Shards, 8)
 	setDefault(&c.MaxAllowedPacket, 1<<30)
+	setDefault(&c.AdvertisedPacket, c.MaxAllowedPacket)
 	setDefault(&c.MaxFactors, 1000)
 	setDefault(&c.SequenceCache, 1000)
 	if len(c.Nodes) == 0 {

@@ -39,6 +39,11 @@ func (ss *session) createTable(t *text) error {
 	if err != nil {
 		return err
 	}
+	for _, p := range []*partition{table.DB, table.TB} {
+		if p != nil {
+			p.Floor = ss.server.cfg.FloorModulo
+		}
+	}
 	create := func(physical string) string { return "CREATE TABLE " + quoteName(physical) + " " + body }
 	return ss.makeTable(table, create, start)
 }

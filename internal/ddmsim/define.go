@@ -93,8 +93,10 @@ func (ss *session) columnsOf(schema string, at target) ([]column, error) {
 	}
 	var out []column
 	for _, row := range r.Rows {
-		c := column{Name: row[0].ToString(), Type: strings.ToLower(row[1].ToString()), Full: row[2].ToString(),
-			Auto: strings.Contains(strings.ToLower(row[3].ToString()), "auto_increment"), Nullable: row[4].ToString() == "YES"}
+		c := column{
+			Name: row[0].ToString(), Type: strings.ToLower(row[1].ToString()), Full: row[2].ToString(),
+			Auto: strings.Contains(strings.ToLower(row[3].ToString()), "auto_increment"), Nullable: row[4].ToString() == "YES",
+		}
 		if c.Type == "decimal" && row[5].ToString() != "0" {
 			c.Type = "decimal_fraction"
 		}

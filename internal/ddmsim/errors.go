@@ -33,12 +33,10 @@ func asSQLError(err error) error {
 	if err == nil {
 		return nil
 	}
-	var s *sqlerror.SQLError
-	if errors.As(err, &s) {
+	if s, is := errors.AsType[*sqlerror.SQLError](err); is {
 		return s
 	}
-	var m *gomysql.MyError
-	if errors.As(err, &m) {
+	if m, is := errors.AsType[*gomysql.MyError](err); is {
 		return sqlError(int(m.Code), stateOf(m.State), m.Message)
 	}
 	return sqlError(1105, "HY000", "ddmsim: "+err.Error())
@@ -53,12 +51,10 @@ func stateOf(s string) string {
 
 // errorCode returns the number of a data node's error, 0 for any other.
 func errorCode(err error) int {
-	var m *gomysql.MyError
-	if errors.As(err, &m) {
+	if m, is := errors.AsType[*gomysql.MyError](err); is {
 		return int(m.Code)
 	}
-	var s *sqlerror.SQLError
-	if errors.As(err, &s) {
+	if s, is := errors.AsType[*sqlerror.SQLError](err); is {
 		return int(s.Num)
 	}
 	return 0

@@ -22,8 +22,7 @@ import (
 )
 
 func numberOf(err error) uint16 {
-	var m *mysql.MySQLError
-	if errors.As(err, &m) {
+	if m, is := errors.AsType[*mysql.MySQLError](err); is {
 		return m.Number
 	}
 	return 0

@@ -25,13 +25,13 @@ func (ss *session) faultStatement(t *text) (*sqltypes.Result, error) {
 	if !t.at(1, "FAULT") {
 		return nil, syntaxError("DDMSIM FAULT … or DDMSIM SHOW FAULTS")
 	}
-	times, end := 0, t.len()
-	if t.at(end-2, "TIMES") {
+	times := 0
+	if end := t.len(); t.at(end-2, "TIMES") {
 		n, err := strconv.Atoi(t.src(end - 1))
 		if err != nil {
 			return nil, syntaxError("TIMES needs a number")
 		}
-		times, end = n, end-2
+		times = n
 	}
 	pattern := func(i int) string {
 		if t.kind(i) != tokString {

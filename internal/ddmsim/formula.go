@@ -20,6 +20,7 @@ type partition struct {
 	Ranges    []span  `json:"ranges,omitempty"`   // RANGE
 	Default   *int    `json:"default,omitempty"`  // RANGE
 	Kind      keyKind `json:"kind"`
+	Floor     bool    `json:"floor,omitempty"` // Config.FloorModulo when the table was made
 }
 
 type span struct{ From, To, Shard int64 }
@@ -52,14 +53,14 @@ func places(db, tb *partition, d, t int, dbKey, tbKey literal) (int, int) {
 		if !ok {
 			return 0, 0
 		}
-		table := remainder(w, d)*t + remainder(new(big.Int).Quo(w, big.NewInt(int64(d))), t)
+		table := db.remainder(w, d)*t + db.remainder(new(big.Int).Quo(w, big.NewInt(int64(d))), t)
 		return table / t, table % t
 	default:
 		v, ok := db.number(dbKey)
 		if !ok {
 			return 0, 0
 		}
-		n := remainder(v, d*t)
+		n := db.remainder(v, d*t)
 		return n / t, n % t
 	}
 }
@@ -88,7 +89,7 @@ func (p *partition) place(key literal, n int) int {
 		}
 		return 0
 	}
-	return remainder(v, n)
+	return p.remainder(v, n)
 }
 
 // number computes the value that the algorithm reduces; false for an invalid key.
@@ -178,8 +179,11 @@ func javaHash(s string) int32 {
 }
 
 // remainder is |v mod n|, the sign dropped after the division as Java code
-// commonly does (Math.abs(v % n)).
-func remainder(v *big.Int, n int) int {
+// commonly does (Math.abs(v % n)), or the remainder counted from below.
+func (p *partition) remainder(v *big.Int, n int) int {
+	if p.Floor {
+		return int(new(big.Int).Mod(v, big.NewInt(int64(n))).Int64())
+	}
 	r := new(big.Int).Rem(v, big.NewInt(int64(n)))
 	return int(r.Abs(r).Int64())
 }

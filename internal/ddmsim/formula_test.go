@@ -85,4 +85,6 @@ func TestFormula_InvalidKeyGoesToShardZero(t *testing.T) {
 	require.Equal(t, 0, day.place(str("not a date"), 8))
 	require.Equal(t, 5, mod.place(number("-13"), 8), "the sign goes after the division")
 	require.Equal(t, 7, mod.place(number("18446744073709551615"), 8))
+	mod.Floor = true
+	require.Equal(t, 3, mod.place(number("-13"), 8), "as configured: counted from below")
 }

@@ -1,6 +1,7 @@
 package ddmsim
 
 import (
+	"errors"
 	"io"
 	"strings"
 
@@ -60,7 +61,7 @@ func (s *Server) ComQuery(c *mysql.Conn, sql string, callback func(*sqltypes.Res
 func (s *Server) ComQueryMulti(c *mysql.Conn, sql string, callback func(sqltypes.QueryResponse, bool, bool) error) error {
 	ss := sessionOf(c)
 	r, err := ss.run(sql, false)
-	if err == errDropClient {
+	if errors.Is(err, errDropClient) {
 		c.Close()
 		return callback(sqltypes.QueryResponse{QueryError: asSQLError(io.EOF)}, false, true)
 	}
@@ -85,7 +86,7 @@ func (s *Server) ComStmtExecute(c *mysql.Conn, p *mysql.PrepareData, callback fu
 		return asSQLError(err)
 	}
 	r, err := ss.run(sql, true)
-	if err == errDropClient {
+	if errors.Is(err, errDropClient) {
 		c.Close()
 	}
 	if err != nil {

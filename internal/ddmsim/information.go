@@ -173,6 +173,7 @@ func checkInformationWhere(e sqlparser.Expr, ordered bool) error {
 			if ordered {
 				return nil
 			}
+		default:
 		}
 	}
 	return refuse("D-40", "information_schema: only =, IN and LIKE joined by AND")

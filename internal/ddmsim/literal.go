@@ -63,6 +63,7 @@ func (t *text) literalAt(i, j int) literal {
 		case "FALSE":
 			return literal{litNumber, "0"}
 		}
+	default:
 	}
 	return literal{}
 }
@@ -101,6 +102,7 @@ func (l literal) integer() (*big.Int, bool) {
 		return new(big.Int).Quo(r.Num(), r.Denom()), true
 	case litBytes:
 		return new(big.Int).SetBytes([]byte(l.text)), true
+	default:
+		return nil, false
 	}
-	return nil, false
 }

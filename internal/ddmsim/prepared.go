@@ -88,6 +88,7 @@ func writeArgument(b *strings.Builder, v *querypb.BindVariable) {
 			b.WriteString(strconv.FormatFloat(f, 'e', -1, 64))
 			return
 		}
+	default: // text and bytes, dates and times
 	}
 	if !utf8.ValidString(s) {
 		b.WriteString("_binary")

@@ -44,30 +44,28 @@ func (ss *session) tablesOf(stmt sqlparser.Statement) ([]*tableRule, string, err
 	var schema string
 	var bad error
 	_ = sqlparser.Walk(func(node sqlparser.SQLNode) (bool, error) {
-		switch n := node.(type) {
-		case *sqlparser.AliasedTableExpr:
-			name, is := n.Expr.(sqlparser.TableName)
-			if !is {
-				return true, nil
-			}
-			if strings.EqualFold(name.Name.String(), "dual") && name.Qualifier.IsEmpty() {
-				return true, nil
-			}
-			switch strings.ToLower(name.Qualifier.String()) {
-			case "information_schema", "mysql", "performance_schema", "sys":
-				bad = refuse("D-40", "system tables cannot be used in such a statement")
-				return false, nil
-			}
-			t, err := ss.table(objectName{schema: name.Qualifier.String(), name: name.Name.String()})
-			if err != nil {
-				bad = err
-				return false, nil
-			}
-			if schema != "" && t.Schema != schema {
-				bad = unsupported("a statement over two schemas")
-			}
-			schema, tables = t.Schema, append(tables, t)
+		n, is := node.(*sqlparser.AliasedTableExpr)
+		if !is {
+			return bad == nil, nil
 		}
+		name, is := n.Expr.(sqlparser.TableName)
+		if !is || strings.EqualFold(name.Name.String(), "dual") && name.Qualifier.IsEmpty() {
+			return true, nil
+		}
+		switch strings.ToLower(name.Qualifier.String()) {
+		case "information_schema", "mysql", "performance_schema", "sys":
+			bad = refuse("D-40", "system tables cannot be used in such a statement")
+			return false, nil
+		}
+		t, err := ss.table(objectName{schema: name.Qualifier.String(), name: name.Name.String()})
+		if err != nil {
+			bad = err
+			return false, nil
+		}
+		if schema != "" && t.Schema != schema {
+			bad = unsupported("a statement over two schemas")
+		}
+		schema, tables = t.Schema, append(tables, t)
 		return bad == nil, nil
 	}, stmt)
 	return tables, schema, bad
@@ -202,7 +200,7 @@ func (ss *session) ownVariable(v *sqlparser.Variable) sqlparser.Expr {
 	case "version_comment":
 		return sqlparser.NewStrLiteral(versionComment)
 	case "max_allowed_packet":
-		return sqlparser.NewIntLiteral(strconv.Itoa(ss.server.cfg.MaxAllowedPacket))
+		return sqlparser.NewIntLiteral(strconv.Itoa(ss.server.cfg.AdvertisedPacket))
 	}
 	return nil
 }

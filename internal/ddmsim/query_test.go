@@ -98,7 +98,7 @@ func TestQuery_AffectedRows(t *testing.T) {
 	refused(t, db, 1136, "Column count", "INSERT INTO o VALUES (1,2,3)")
 	refused(t, db, 1054, "Unknown column", "INSERT INTO o (id, nothing) VALUES (1,2)")
 	refused(t, db, 1146, "doesn't exist", "INSERT INTO nothing VALUES (1)")
-	refused(t, db, 1366, "", "INSERT INTO o VALUES (1,'x'),(2,2)")
+	refused(t, db, 1366, "", "INSERT INTO o VALUES (5,'x'),(6,2)")
 	refused(t, db, 1064, "", "INSERT INTO o VALUES (1,2),(3")
 	refused(t, db, 1064, "", "SELEC 1")
 }
@@ -121,5 +121,19 @@ func TestTransaction_RecoversXA(t *testing.T) {
 	exec(t, db, "INSERT INTO o VALUES (1,2),(2,2)")
 	for _, r := range rows(t, node.DB(t, ""), "XA RECOVER") {
 		require.NotContains(t, r[3], s.Config.MetaDatabase)
+	}
+}
+
+// The manual does not say how a negative key is reduced: either way the row is
+// found again.
+func TestQuery_NegativeKeys(t *testing.T) {
+	for _, floor := range []bool{false, true} {
+		s := simtest.Start(t, 4, simtest.With(func(c *simtest.SimConfig) { c.FloorModulo = floor }))
+		db := s.DB(t)
+		exec(t, db, "CREATE TABLE o (id BIGINT PRIMARY KEY) DBPARTITION BY MOD_HASH(id) TBPARTITION BY MOD_HASH(id) TBPARTITIONS 2")
+		exec(t, db, "INSERT INTO o VALUES (-5), (?)", -13)
+		s.Restart(t)
+		require.Equal(t, [][]string{{"-13"}}, rows(t, db, "SELECT id FROM o WHERE id = -13"))
+		require.EqualValues(t, 2, exec(t, db, "DELETE FROM o WHERE id IN (-5, ?)", -13))
 	}
 }

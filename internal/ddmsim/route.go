@@ -88,8 +88,9 @@ func (t *tableRule) routeComparison(n *sqlparser.ComparisonExpr) spots {
 			set = unite(set, one)
 		}
 		return set
+	default:
+		return nil
 	}
-	return nil
 }
 
 // routeEqual narrows by column = constant.
@@ -173,6 +174,7 @@ func literalOf(e sqlparser.Expr) literal {
 			return literal{litBytes, hexBytes(n.Val)}
 		case sqlparser.HexVal:
 			return literal{litBytes, hexBytes("x'" + n.Val + "'")}
+		default:
 		}
 	case *sqlparser.UnaryExpr:
 		v := literalOf(n.Expr)

@@ -125,9 +125,10 @@ func binaryValue(data []byte, f *querypb.Field) ([]byte, int, error) {
 	case sqltypes.Time:
 		n := int(data[0])
 		return timeText(data[1 : 1+n]), 1 + n, nil
+	default:
+		v, _, n, err := gomysql.LengthEncodedString(data)
+		return v, n, err
 	}
-	v, _, n, err := gomysql.LengthEncodedString(data)
-	return v, n, err
 }
 
 // dateText and timeText keep the form of the packet (a server leaves out

@@ -269,7 +269,7 @@ func (ss *session) showVariables(t *text) (*sqltypes.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	own := map[string]string{"version": ss.server.version(), "version_comment": versionComment, "max_allowed_packet": strconv.Itoa(ss.server.cfg.MaxAllowedPacket)}
+	own := map[string]string{"version": ss.server.version(), "version_comment": versionComment, "max_allowed_packet": strconv.Itoa(ss.server.cfg.AdvertisedPacket)}
 	for _, row := range r.Rows {
 		if v, have := own[strings.ToLower(row[0].ToString())]; have {
 			row[1] = sqltypes.MakeTrusted(row[1].Type(), []byte(v))

@@ -43,8 +43,10 @@ func (ss *session) showRule(t *text, i int) (*sqltypes.Result, error) {
 		}
 		rows = append(rows, row)
 	}
-	return numbers(textResult([]string{"TABLE_NAME", "BROADCAST", "DB_PARTITION_KEY", "DB_PARTITION_POLICY", "DB_PARTITION_COUNT", "DB_PARTITION_OFFSET",
-		"PARTITION_RANGE", "TB_PARTITION_KEY", "TB_PARTITION_POLICY", "TB_PARTITION_COUNT", "TB_PARTITION_OFFSET"}, rows), 1, 4, 9), nil
+	return numbers(textResult([]string{
+		"TABLE_NAME", "BROADCAST", "DB_PARTITION_KEY", "DB_PARTITION_POLICY", "DB_PARTITION_COUNT", "DB_PARTITION_OFFSET",
+		"PARTITION_RANGE", "TB_PARTITION_KEY", "TB_PARTITION_POLICY", "TB_PARTITION_COUNT", "TB_PARTITION_OFFSET",
+	}, rows), 1, 4, 9), nil
 }
 
 // key is the sharding key as it was written.

@@ -3,8 +3,8 @@ package ddmsim_test
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
+	"math"
 	"testing"
 
 	"github.com/go-sql-driver/mysql"
@@ -62,7 +62,7 @@ func refused(t *testing.T, db *sql.DB, number uint16, text, q string, args ...an
 	t.Helper()
 	_, err := db.ExecContext(t.Context(), q, args...)
 	var m *mysql.MySQLError
-	require.True(t, errors.As(err, &m), "%s: %v", q, err)
+	require.ErrorAs(t, err, &m, q)
 	require.Equal(t, number, m.Number, "%s: %s", q, m.Message)
 	require.Contains(t, m.Message, text, q)
 }
@@ -131,8 +131,8 @@ func TestSim_PreparedStatements(t *testing.T) {
 	var at, n, c, j string
 	var b, x []byte
 	require.NoError(t, db.QueryRow("SELECT f,d,t,b,u,j,x,n,c FROM p WHERE id=?", 2).Scan(&f, &d, &at, &b, &u, &j, &x, &n, &c))
-	require.Equal(t, float32(0.1), f)
-	require.Equal(t, 1.0/3, d)
+	require.Equal(t, math.Float32bits(0.1), math.Float32bits(f))
+	require.Equal(t, math.Float64bits(1.0/3), math.Float64bits(d))
 	require.Equal(t, "2024-05-06 07:08:09.123456", at)
 	require.Equal(t, []byte{0, 255, '\''}, b)
 	require.Equal(t, uint64(18446744073709551615), u)

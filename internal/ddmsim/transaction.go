@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	"vitess.io/vitess/go/sqltypes"
 )
 
@@ -289,11 +289,20 @@ func (ss *session) each(schema string, calls []call, binary bool) ([]*sqltypes.R
 	if len(byShard) == 1 {
 		return results, ss.after(work(calls[0].shard, byShard[calls[0].shard]))
 	}
-	var g errgroup.Group
-	for shard, indexes := range byShard {
-		g.Go(func() error { return work(shard, indexes) })
+	shards := slices.Sorted(maps.Keys(byShard))
+	failed := make([]error, len(shards))
+	var all sync.WaitGroup
+	for i, shard := range shards {
+		all.Go(func() { failed[i] = work(shard, byShard[shard]) })
 	}
-	return results, ss.after(g.Wait())
+	all.Wait()
+	var first error // the lowest shard's, whichever came first
+	for _, err := range failed {
+		if err = ss.after(err); first == nil {
+			first = err
+		}
+	}
+	return results, first
 }
 
 // write runs the calls as one statement: in autocommit mode with several

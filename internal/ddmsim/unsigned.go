@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"reflect"
+	"slices"
 
 	"vitess.io/vitess/go/mysql"
 )
@@ -62,7 +63,7 @@ func (a *argumentFilter) Read(p []byte) (int, error) {
 
 // packet reads a header and, of an execution, all up to the argument types.
 func (a *argumentFilter) packet() error {
-	header := make([]byte, 4, 256)
+	header := make([]byte, 4)
 	if _, err := io.ReadFull(a.from, header); err != nil {
 		return err
 	}
@@ -92,6 +93,6 @@ func (a *argumentFilter) packet() error {
 			}
 		}
 	}
-	a.ready, a.left = append(header, prefix...), size-len(prefix)
+	a.ready, a.left = slices.Concat(header, prefix), size-len(prefix)
 	return nil
 }

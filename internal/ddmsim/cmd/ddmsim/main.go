@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -19,8 +20,9 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
 }
 
 const usage = `ddmsim - a stand-in for Huawei DDM, for tests and the demo: it shards over real
@@ -89,7 +91,7 @@ func parse(args []string, stdout io.Writer) (cfg ddmsim.Config, help bool, err e
 	f.IntVar(&cfg.MaxAllowedPacket, "max-allowed-packet", 1<<30, "largest statement in bytes")
 	f.IntVar(&cfg.MaxFactors, "max-factors", 1000, "most scalars in one expression")
 	if err := f.Parse(args); err != nil {
-		if err == flag.ErrHelp {
+		if errors.Is(err, flag.ErrHelp) {
 			fmt.Fprint(stdout, usage)
 			f.SetOutput(stdout)
 			f.PrintDefaults()

@@ -51,8 +51,10 @@ func TestRun_ServesUntilTheEnd(t *testing.T) {
 	reader, writer := io.Pipe()
 	ended := make(chan int, 1)
 	go func() {
-		ended <- run(ctx, []string{"--listen", "127.0.0.1:0", "--schema", schema, "--shards", "2", "--user", "u", "--password-env", "SIM_PASSWORD", "--meta", schema + "_meta",
-			"--node", fmt.Sprintf("%s:%s@%s:%d", n.User, n.Password, n.Host, n.Port)}, writer, io.Discard)
+		ended <- run(ctx, []string{
+			"--listen", "127.0.0.1:0", "--schema", schema, "--shards", "2", "--user", "u", "--password-env", "SIM_PASSWORD", "--meta", schema + "_meta",
+			"--node", fmt.Sprintf("%s:%s@%s:%d", n.User, n.Password, n.Host, n.Port),
+		}, writer, io.Discard)
 	}()
 	line := make([]byte, 200)
 	k, err := reader.Read(line)
