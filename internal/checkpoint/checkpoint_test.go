@@ -30,6 +30,7 @@ type place struct {
 
 func newPlace(t *testing.T, server string) place {
 	t.Helper()
+	t.Parallel()
 	s := testdb.Get(t, server)
 	p := place{schema: s.Schema(t), config: mysqlconn.Config{Host: s.Host, Port: s.Port, User: s.User, Password: secret.NewText(s.Password), MaxConnections: 12}}
 	p.db = s.DB(t, p.schema)

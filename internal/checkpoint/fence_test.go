@@ -42,7 +42,7 @@ func freeze(t *testing.T, p place, d *destination.Destination, f *Fence) (l late
 		l.done <- err
 	}()
 	eventually(t, "the late write waits for the lock", func() bool {
-		return p.count(t, "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'UPDATE%SET v = 111%'") > 0
+		return p.count(t, "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'UPDATE%"+p.schema+"%SET v = 111%'") > 0
 	})
 	return l, func() { require.NoError(t, blocker.Rollback()) }
 }
@@ -96,7 +96,7 @@ func TestFence_WaitsForTheLateWriteWhereKillDoesNotPass(t *testing.T) {
 					acquired <- err
 				}()
 				eventually(t, "the new owner waits at the fence", func() bool {
-					return p.count(t, "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'UPDATE%shardlift_fence%'") > 0
+					return p.count(t, "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'UPDATE%"+p.schema+"%shardlift_fence%'") > 0
 				})
 				release()
 				require.NoError(t, <-l.done)
@@ -182,12 +182,12 @@ func TestFence_NeedsAWordWhereNothingPasses(t *testing.T) {
 	p := newPlace(t, "mysql97")
 	s := p.store(t, "t1")
 	p.d.SetEffects(destination.Effects{Lock: destination.LockNone, Kill: destination.KillNone})
-	f := acquire(t, s, p, "apply/0", Token{1, 1, 1}) // nobody was before
+	acquire(t, s, p, "apply/0", Token{1, 1, 1}) // nobody was before
 	_, err := s.Acquire(t.Context(), "apply/0", Token{1, 1, 2}, []string{p.schema}, false)
 	require.ErrorIs(t, err, fault.FenceUnconfirmed)
 	_, err = s.Acquire(t.Context(), "apply/0", Token{1, 1, 3}, []string{p.schema}, false)
 	require.ErrorIs(t, err, fault.FenceUnconfirmed, "asking again is no word")
-	f, err = s.Acquire(t.Context(), "apply/0", Token{1, 1, 4}, []string{p.schema}, true)
+	f, err := s.Acquire(t.Context(), "apply/0", Token{1, 1, 4}, []string{p.schema}, true)
 	require.NoError(t, err)
 	require.NoError(t, f.Release(t.Context()))
 	acquire(t, s, p, "apply/0", Token{1, 1, 5})
@@ -235,7 +235,7 @@ func TestFence_SettleEndsTheTransactionsOfOnesOwnLostSessions(t *testing.T) {
 			go func() { settled <- f.Settle(t.Context(), []string{l.session.ID()}) }()
 			if kill == destination.KillNone {
 				eventually(t, "settle waits at the fence", func() bool {
-					return p.count(t, "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'UPDATE%shardlift_fence%'") > 0
+					return p.count(t, "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'UPDATE%"+p.schema+"%shardlift_fence%'") > 0
 				})
 				release()
 				require.NoError(t, <-l.done)
@@ -250,4 +250,27 @@ func TestFence_SettleEndsTheTransactionsOfOnesOwnLostSessions(t *testing.T) {
 			require.EqualValues(t, 5, p.count(t, "SELECT v FROM data WHERE id = 1"))
 		})
 	}
+}
+
+// A pool that is given as too small does not wait for itself.
+func TestAcquire_NeedsNoMoreThanTheSmallestPool(t *testing.T) {
+	p := newPlace(t, "mysql97")
+	p.config.MaxConnections = 1
+	p.d = p.open(t)
+	s := p.store(t, "t1")
+	p.exec(t, "CREATE TABLE data (id INT PRIMARY KEY, v INT)")
+	f := acquire(t, s, p, "copy/0", Token{1, 1, 1})
+	session, err := p.d.Session(t.Context())
+	require.NoError(t, err)
+	defer func() { require.NoError(t, session.Close()) }()
+	require.NoError(t, f.Register(t.Context(), session))
+	require.NoError(t, s.PutTables(t.Context(), planOf(1)))
+	require.NoError(t, s.AddChunks(t.Context(), chunksOf(1, 1, 2)))
+	gone := acquire(t, s, p, "copy/7", Token{1, 1, 1})
+	_, err = s.Claim(t.Context(), gone, 7, 8)
+	require.NoError(t, err)
+	c, err := s.Claim(t.Context(), f, 0, 1) // takes over from lane 7, the session stays open
+	require.NoError(t, err)
+	require.True(t, c.Attempted)
+	writes(t, p, f, 1)
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"shardlift/internal/destination"
@@ -99,10 +100,8 @@ func (s *Store) ensureSchema(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range schemas {
-		if name == s.schema {
-			return nil
-		}
+	if slices.Contains(schemas, s.schema) {
+		return nil
 	}
 	kind := s.d.Info().Kind
 	if kind == dialect.MySQL || kind == dialect.MariaDB || kind == dialect.TiDB {

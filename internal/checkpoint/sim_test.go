@@ -18,6 +18,7 @@ const simShards = 4
 // newSim is a place behind the simulator, with a sharded table data(id, v).
 func newSim(t *testing.T, options ...simtest.Option) (*simtest.Sim, place) {
 	t.Helper()
+	t.Parallel()
 	s := simtest.Start(t, simShards, options...)
 	p := place{schema: s.Schema, config: mysqlconn.Config{Host: s.Host, Port: s.Port, User: s.User, Password: secret.NewText(s.Password), MaxConnections: 12}}
 	p.db = s.DB(t)

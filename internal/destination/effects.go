@@ -151,9 +151,7 @@ func (p *probe) holds(ctx context.Context, form string) (bool, error) {
 		}
 		return false, errors.Join(err, err2)
 	}
-	for rows.Next() { // the lock is complete when the result has been read
-	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+	if _, err := readRecords(rows); err != nil { // the lock is complete when the result has been read
 		return false, errors.Join(mysqlconn.Fault(err, "destination"), p.a.Rollback(ctx))
 	}
 	short, cancel := context.WithTimeout(ctx, lockPatience)

@@ -101,14 +101,12 @@ func (s *Session) Exec(ctx context.Context, statement string) (int64, error) {
 	return affected, nil
 }
 
-// Query runs one SELECT in the text protocol. The caller closes the rows.
+// Query runs one SELECT in the text protocol. The caller closes the rows and
+// looks at their Err.
 func (s *Session) Query(ctx context.Context, query string) (*sql.Rows, error) {
 	rows, err := s.conn.QueryContext(ctx, query)
 	if err != nil {
 		return nil, s.judge(err, false)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, errors.Join(s.judge(err, false), rows.Close())
 	}
 	return rows, nil
 }
