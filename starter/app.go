@@ -25,6 +25,8 @@ type app struct {
 	version     string
 	// asks says that a person can answer at in, draws that out is a terminal.
 	asks, draws bool
+	// width is the terminal's, for what is drawn over and over.
+	width int
 	// readPassword reads a line without showing it.
 	readPassword func() (string, error)
 	// poll is the time between two looks at a task, patience how long a silent

@@ -103,8 +103,7 @@ func neverSent(err error) bool {
 }
 
 func (d *repeater) explain(req *http.Request, err error) error {
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err // the URL is said once, by us
 	}
 	if req.Method == http.MethodGet || neverSent(err) {

@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -109,11 +109,11 @@ func (a *app) tellTest(result *api.TestResult) error {
 	if err != nil || result.Ok {
 		return err
 	}
-	bad := ""
+	var bad []string
 	for _, s := range result.Sides {
 		if !s.Ok {
-			bad += fmt.Sprintf(" %s", s.Side)
+			bad = append(bad, s.Side)
 		}
 	}
-	return fault.TestFailed.New("connection of"+bad, "")
+	return fault.TestFailed.New("connection of "+strings.Join(bad, " and "), "")
 }

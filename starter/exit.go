@@ -86,8 +86,7 @@ func asUsage(err error) error {
 
 // problemOf gives every error the form of the API's errors.
 func problemOf(err error) api.Problem {
-	var answered *refusal
-	if errors.As(err, &answered) {
+	if answered, ok := errors.AsType[*refusal](err); ok {
 		return answered.Problem
 	}
 	p := api.Problem{Type: "about:blank", Title: "failed", Code: fault.Internal.Code}
@@ -101,8 +100,7 @@ func problemOf(err error) api.Problem {
 		detail += ": " + f.Err.Error()
 	}
 	p.Code, p.Detail, p.Object, p.Remedy = f.Code, &detail, filled(f.Object), filled(f.Remedy)
-	var fields *fieldErrors
-	if errors.As(err, &fields) {
+	if fields, ok := errors.AsType[*fieldErrors](err); ok {
 		p.Detail, p.Fields = &f.Message, &fields.list
 	}
 	return p

@@ -140,7 +140,7 @@ func (f *fake) run(change func(*app), args ...string) ran {
 func runApp(ctx context.Context, change func(*app), args ...string) ran {
 	var out, errOut bytes.Buffer
 	a := &app{
-		in: strings.NewReader(""), out: &out, errOut: &errOut, env: environment(), version: "v1.2.3", poll: time.Millisecond, patience: 50 * time.Millisecond,
+		in: strings.NewReader(""), out: &out, errOut: &errOut, env: environment(), version: "v1.2.3", width: lineWidth, poll: time.Millisecond, patience: 50 * time.Millisecond,
 		readPassword: func() (string, error) { return "typed", nil },
 	}
 	change(a)

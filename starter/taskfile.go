@@ -145,7 +145,7 @@ func lineOf(node *yaml.Node, path string) int {
 		return 0
 	}
 	node, line := node.Content[0], 0
-	for _, step := range strings.Split(strings.NewReplacer("[", ".", "]", "").Replace(path), ".") {
+	for step := range strings.SplitSeq(strings.NewReplacer("[", ".", "]", "").Replace(path), ".") {
 		next := child(node, step)
 		if next == nil {
 			return line
@@ -219,8 +219,7 @@ func (r *reader) text(field, path string) string {
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		var cause *os.PathError
-		if errors.As(err, &cause) {
+		if cause, ok := errors.AsType[*os.PathError](err); ok {
 			err = cause.Err
 		}
 		r.fail(field, path+": "+err.Error())

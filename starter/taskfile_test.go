@@ -122,7 +122,7 @@ func TestInit_TemplateIsValidAndHasEveryField(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, f.Validate())
 	for _, key := range yamlKeys(reflect.TypeFor[task.File]()) {
-		require.Regexp(t, regexp.MustCompile(`(?m)(^|[ #{,-])`+key+`:`), string(template), "the template lacks %s", key)
+		require.Regexp(t, `(?m)(^|[ #{,-])`+key+`:`, string(template), "the template lacks %s", key)
 	}
 	// Every field that is commented out works once it is not.
 	open := regexp.MustCompile(`(?m)^(\s*)# (ca_file|min_version|metadata_schema|rename|cert_file|key_file):`).ReplaceAllString(string(template), "$1$2:")
@@ -161,10 +161,10 @@ func yamlKeys(of reflect.Type) []string {
 	case reflect.Slice, reflect.Pointer:
 		return yamlKeys(of.Elem())
 	case reflect.Struct:
-		for i := range of.NumField() {
-			name, _, _ := strings.Cut(of.Field(i).Tag.Get("yaml"), ",")
+		for field := range of.Fields() {
+			name, _, _ := strings.Cut(field.Tag.Get("yaml"), ",")
 			if name != "" && name != "-" {
-				keys = append(append(keys, name), yamlKeys(of.Field(i).Type)...)
+				keys = append(append(keys, name), yamlKeys(field.Type)...)
 			}
 		}
 	default:

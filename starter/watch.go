@@ -84,20 +84,23 @@ func copying(t *api.Task) bool {
 func (w *watcher) draw(t *api.Task, now time.Time) {
 	if !copying(t) {
 		w.end()
-		fmt.Fprintf(w.a.out, "\r\x1b[K%s", clip(w.line(t, now), lineWidth-1))
+		fmt.Fprintf(w.a.out, "\r\x1b[K%s", clip(w.line(t, now), w.a.width-1))
 		w.open = true
 		return
 	}
 	if w.open {
 		w.end()
 	}
+	numbers := w.numbers(t, now)
 	if w.bar == nil {
-		w.bar = progressbar.NewOptions(1000, progressbar.OptionSetWriter(w.a.out), progressbar.OptionSetWidth(24),
+		const beside = 14 // percentage, brackets, blanks
+		width := min(max(w.a.width-len(numbers)-beside, 6), 24)
+		w.bar = progressbar.NewOptions(1000, progressbar.OptionSetWriter(w.a.out), progressbar.OptionSetWidth(width),
 			progressbar.OptionSetPredictTime(false), progressbar.OptionSetElapsedTime(false), progressbar.OptionShowDescriptionAtLineEnd(),
 			progressbar.OptionSetRenderBlankState(true), progressbar.OptionThrottle(0))
 	}
 	_, percent := w.estimate.show(now)
-	w.bar.Describe(w.numbers(t, now))
+	w.bar.Describe(numbers)
 	_ = w.bar.Set(int(percent * 10))
 }
 
@@ -134,6 +137,6 @@ func (w *watcher) line(t *api.Task, now time.Time) string {
 
 func (w *watcher) numbers(t *api.Task, now time.Time) string {
 	rows, _ := w.estimate.show(now)
-	return fmt.Sprintf("%s of about %s rows  %s rows/s  %s MB/s  %s left",
+	return fmt.Sprintf("%s/%s rows  %s rows/s  %s MB/s  %s left",
 		count(&rows), count(t.Full.RowsEstimated), rate(t.Full.RowsPerSecond), megabytes(t.Full.BytesPerSecond), seconds(w.estimate.remaining(now)))
 }
