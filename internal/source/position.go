@@ -22,8 +22,12 @@ func (s *Source) Head(ctx context.Context) (position.Position, error) {
 
 // Low returns a position that is not ahead of what a later SELECT on the source
 // sees, without locks; the zero position where that cannot be had (MySQL
-// without GTIDs, and 5.6 with them).
+// without GTIDs, and 5.6 with them) or where there is no binlog, as a full-only
+// task allows.
 func (s *Source) Low(ctx context.Context) (position.Position, error) {
+	if !s.capabilities.IsOn("log_bin") {
+		return position.Position{}, nil
+	}
 	switch s.family() {
 	case familyGTID:
 		return s.Head(ctx)

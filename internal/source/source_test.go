@@ -212,3 +212,25 @@ func reconnect(t *testing.T, conn func(context.Context) (*sql.Conn, error)) erro
 	}
 	return err
 }
+
+// TestLow_WithoutBinlogAFullCopyStillWorks: MariaDB writes none by default.
+func TestLow_WithoutBinlogAFullCopyStillWorks(t *testing.T) {
+	for _, name := range testdb.Versions() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			options := []string{"--skip-log-bin", "--skip-log-slave-updates"}
+			if name == "mysql56" || name == "mysql57" {
+				options = append(options, "--gtid-mode=OFF", "--enforce-gtid-consistency=OFF")
+			}
+			if name == "mysql97" {
+				options[1] = "--skip-log-replica-updates"
+			}
+			src := open(t, config(testdb.Own(t, name, options...)), 2)
+			low, err := src.Low(t.Context())
+			require.NoError(t, err)
+			require.True(t, low.IsZero())
+			_, err = src.StartPosition(t.Context(), nil)
+			require.ErrorIs(t, err, fault.BinlogOff)
+		})
+	}
+}
