@@ -30,6 +30,9 @@ type Config struct {
 	From      position.Position
 	Selection selection.Selection
 	Tables    Tables
+	// StatementsOnly reads no rows of selected tables: only Truncate, DDL, Commit
+	// and Heartbeat come, and what stops the stream.
+	StatementsOnly bool
 	// Heartbeat is how often the source shows life when nothing happens,
 	// default 5 s; four of them missing break the connection.
 	Heartbeat time.Duration
@@ -95,6 +98,10 @@ type Event struct {
 	// Position, with Rows not set: everything before it is complete. That of
 	// Truncate and DDL lies before the statement.
 	Position position.Position
+	// At, of Truncate and DDL, is the statement's own place: the same in every
+	// reading of this source, and no other statement's. Position may lie before
+	// it when an XA transaction waits for its verdict.
+	At position.Position
 	// SourceTime is when the source committed: microseconds where it tells them
 	// (MySQL 8), else seconds. Zero for Heartbeat.
 	SourceTime time.Time

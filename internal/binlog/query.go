@@ -70,7 +70,7 @@ func (s *Stream) deliverDDL(r ddl.Result, text []byte, mode ddl.Mode) error {
 	}
 	s.flush()
 	event := Event{
-		Kind: DDL, Position: s.position(), SourceTime: s.tx.time,
+		Kind: DDL, Position: s.position(), At: s.at(s.done), SourceTime: s.tx.time,
 		Statement: ddl.Redact(string(text), mode), Result: r,
 	}
 	if e, ok := r.Only(); ok && e.Kind == ddl.Truncate && !r.Foreign {

@@ -63,7 +63,7 @@ func (s *Stream) rows(e *replication.RowsEvent, body []byte, size int) error {
 	if m == nil {
 		return s.malformed(errShape)
 	}
-	if m.layout == nil {
+	if m.layout == nil || s.config.StatementsOnly {
 		return nil
 	}
 	changes, err := m.layout.decodeRows(e, body)
@@ -94,8 +94,8 @@ func (s *Stream) rows(e *replication.RowsEvent, body []byte, size int) error {
 
 // compressedRows unpacks MariaDB's compressed rows (log_bin_compress).
 func (s *Stream) compressedRows(e *replication.RowsEvent, size int) error {
-	if m := s.current[e.TableID]; m == nil || m.layout == nil {
-		return s.rows(e, nil, size) // not selected: not unpacked
+	if m := s.current[e.TableID]; m == nil || m.layout == nil || s.config.StatementsOnly {
+		return s.rows(e, nil, size) // not wanted: not unpacked
 	}
 	if err := s.checkMariaSize(s.body); err != nil {
 		return err

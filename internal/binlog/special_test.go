@@ -275,12 +275,17 @@ func TestStream_InvisibleGeneratedAndFunctional(t *testing.T) {
 // A file of the same name with another birth is another history (rule 9).
 func TestStream_RestoredFileOfTheSameNameStops(t *testing.T) {
 	onAll(t, nil, func(t *testing.T, r *rig) {
+		r.exec("CREATE TABLE a (id INT PRIMARY KEY) ENGINE=InnoDB")
+		r.learn()
 		s := r.open(r.filePosition())
-		r.read(s, func(e Event) bool { return e.Kind == Heartbeat })
-		p := s.Position()
+		r.exec("INSERT INTO a VALUES (1)")
+		r.read(s, func(e Event) bool { return e.Kind == Rows })
+		p := r.read(s, func(e Event) bool { return e.Kind == Commit })[0].Position
 		require.NotZero(t, p.Created)
 		s.Close()
-		r.read(r.open(p), func(e Event) bool { return e.Kind == Heartbeat })
+		r.exec("INSERT INTO a VALUES (2)")
+		events := r.read(r.open(p), func(e Event) bool { return e.Kind == Rows })
+		require.Equal(t, []string{"+2"}, ops(events, true))
 		p.Created--
 		require.ErrorIs(t, r.failsToOpen(p), fault.HistoryLost)
 	})

@@ -29,10 +29,14 @@ type History struct {
 
 	mu     sync.Mutex
 	tables map[table.Name]*table.Table
+	// later are definitions from statements that lie at or after the place of
+	// Open: they were passed by an attempt whose checkpoint did not get so far.
+	later []checkpoint.Definition
 }
 
 // Open reads the definitions of a group that hold at a position: those of the
-// plan and those of statements that were passed before it.
+// plan and those of statements that were passed before it. One that stands
+// exactly there is still to come.
 func Open(ctx context.Context, store Store, group int, at position.Position) (*History, error) {
 	stored, err := store.Definitions(ctx)
 	if err != nil {
@@ -48,17 +52,37 @@ func Open(ctx context.Context, store Store, group int, at position.Position) (*H
 			if err != nil {
 				return nil, fmt.Errorf("place the definition of %s: %w", d.Name, err)
 			}
-			if !before {
+			if !before || samePlace(at, d.From) {
+				h.later = append(h.later, d)
 				continue
 			}
 		}
-		if d.Table == nil {
-			delete(h.tables, d.Name)
-		} else {
-			h.tables[d.Name] = d.Table
-		}
+		h.set(d.Name, d.Table)
 	}
 	return h, nil
+}
+
+func (h *History) set(n table.Name, t *table.Table) {
+	if t == nil {
+		delete(h.tables, n)
+	} else {
+		h.tables[n] = t
+	}
+}
+
+// again takes over the definitions of a statement that was passed before, and
+// says whether there are any.
+func (h *History) again(at position.Position) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	found := false
+	for _, d := range h.later {
+		if samePlace(d.From, at) {
+			h.set(d.Name, d.Table)
+			found = true
+		}
+	}
+	return found
 }
 
 // Table returns a table's definition; the same pointer means the same
@@ -94,10 +118,6 @@ func (h *History) Refresh(ctx context.Context, src *source.Source, n table.Name,
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if fresh == nil {
-		delete(h.tables, n)
-	} else {
-		h.tables[n] = fresh
-	}
+	h.set(n, fresh)
 	return nil
 }

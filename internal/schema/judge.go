@@ -53,10 +53,15 @@ func (s *Stop) SourcePosition() position.Position { return s.at }
 func (s *Stop) Unwrap() error { return s.fault }
 
 // Judge decides about a Truncate or DDL event (rule 11). It returns the tables
-// concerned; the error is a *Stop.
+// concerned; the error is a *Stop. For Refresh the caller refreshes them at
+// ev.At; a statement whose refreshed definitions are stored passes by itself
+// when it comes again.
 func (h *History) Judge(ev binlog.Event, r Rules) (Verdict, []table.Name, error) {
 	concerned := h.concerned(ev, r.Selection)
-	if r.Passed != nil && samePlace(*r.Passed, ev.Position) {
+	if h.again(ev.At) {
+		return Pass, nil, nil
+	}
+	if r.Passed != nil && samePlace(*r.Passed, ev.At) {
 		return Refresh, concerned, nil
 	}
 	if ev.Kind == binlog.Truncate && !r.StopAtTruncate {
@@ -140,11 +145,11 @@ func (h *History) stop(ev binlog.Event, concerned []table.Name) error {
 	if ev.Kind == binlog.Truncate {
 		what = string(ddl.Truncate)
 	}
-	f := fault.DDLStopped.New(object, "%s at %s", what, ev.Position)
+	f := fault.DDLStopped.New(object, "%s at %s", what, ev.At)
 	if ev.Statement != "" {
 		f.Message += ": " + ev.Statement
 	}
-	return &Stop{fault: f, at: ev.Position}
+	return &Stop{fault: f, at: ev.At}
 }
 
 // samePlace compares places of one stream: by the set of transactions where

@@ -80,7 +80,7 @@ func TestRule11_WhatPassesAndWhatStops(t *testing.T) {
 		"ALTER TABLE orders EXCHANGE PARTITION p WITH TABLE other.t":      true,
 		"ALTER TABLE other.t EXCHANGE PARTITION p WITH TABLE shop.orders": true,
 	} {
-		ev := binlog.Event{Kind: binlog.DDL, Position: at(100), Statement: "…", Result: ddl.Analyze("shop", statement, ddl.Mode{})}
+		ev := binlog.Event{Kind: binlog.DDL, At: at(100), Statement: "…", Result: ddl.Analyze("shop", statement, ddl.Mode{})}
 		verdict, _, err := h.Judge(ev, rules)
 		if !stops {
 			require.NoError(t, err, statement)
@@ -97,7 +97,7 @@ func TestRule11_WhatPassesAndWhatStops(t *testing.T) {
 func TestRule11_TruncateFollowsThePolicy(t *testing.T) {
 	h := history(t)
 	rules := Rules{Selection: selection.Selection{{Schema: "shop"}}}
-	ev := binlog.Event{Kind: binlog.Truncate, Table: orders(), Position: at(100)}
+	ev := binlog.Event{Kind: binlog.Truncate, Table: orders(), At: at(100)}
 	verdict, tables, err := h.Judge(ev, rules)
 	require.NoError(t, err)
 	require.Equal(t, Truncate, verdict)
@@ -110,14 +110,14 @@ func TestRule11_TruncateFollowsThePolicy(t *testing.T) {
 func TestRule11_ResumePassesTheOneStatement(t *testing.T) {
 	h := history(t)
 	rules := Rules{Selection: selection.Selection{{Schema: "shop"}}}
-	ev := binlog.Event{Kind: binlog.DDL, Position: at(100), Result: ddl.Analyze("shop", "ALTER TABLE orders ADD COLUMN x INT", ddl.Mode{})}
+	ev := binlog.Event{Kind: binlog.DDL, At: at(100), Result: ddl.Analyze("shop", "ALTER TABLE orders ADD COLUMN x INT", ddl.Mode{})}
 	passed := at(100)
 	rules.Passed = &passed
 	verdict, tables, err := h.Judge(ev, rules)
 	require.NoError(t, err)
 	require.Equal(t, Refresh, verdict)
 	require.Equal(t, []table.Name{orders().Name}, tables)
-	ev.Position = at(200)
+	ev.At = at(200)
 	_, _, err = h.Judge(ev, rules)
 	require.ErrorIs(t, err, fault.DDLStopped, "the next statement is another one")
 }
@@ -131,16 +131,40 @@ func TestHistory_HoldsWhatIsBeforeThePlace(t *testing.T) {
 		{Name: orders().Name, From: at(300)},
 		{Name: table.Name{Schema: "shop", Table: "else"}, Group: 1, Table: orders()},
 	}}
-	for offset, columns := range map[uint64]int{50: 3, 100: 4, 299: 4} {
+	for offset, columns := range map[uint64]int{50: 3, 100: 3, 101: 4, 300: 4} {
 		h, err := Open(t.Context(), store, 0, at(offset))
 		require.NoError(t, err)
 		definition, err := h.Table(orders().Name)
 		require.NoError(t, err)
 		require.Len(t, definition.Columns, columns)
 	}
-	h, err := Open(t.Context(), store, 0, at(300))
+	h, err := Open(t.Context(), store, 0, at(301))
 	require.NoError(t, err)
 	require.False(t, h.Has(orders().Name))
 	_, err = h.Table(table.Name{Schema: "shop", Table: "else"})
 	require.ErrorIs(t, err, fault.TableUnplanned)
+}
+
+// A statement that was passed once passes by itself when an attempt begins
+// before it again: the operator is not asked twice, and rows before it follow
+// the old definition.
+func TestRule11_PassedStatementPassesAgain(t *testing.T) {
+	wider := orders()
+	wider.Columns = append(wider.Columns, table.Column{Name: "x"})
+	store := &memory{[]checkpoint.Definition{
+		{Name: orders().Name, Table: orders()},
+		{Name: orders().Name, Table: wider, From: at(100)},
+	}}
+	h, err := Open(t.Context(), store, 0, at(50))
+	require.NoError(t, err)
+	definition, err := h.Table(orders().Name)
+	require.NoError(t, err)
+	require.Len(t, definition.Columns, 3)
+	ev := binlog.Event{Kind: binlog.DDL, At: at(100), Result: ddl.Analyze("shop", "ALTER TABLE orders ADD COLUMN x INT", ddl.Mode{})}
+	verdict, _, err := h.Judge(ev, Rules{Selection: selection.Selection{{Schema: "shop"}}})
+	require.NoError(t, err)
+	require.Equal(t, Pass, verdict)
+	definition, err = h.Table(orders().Name)
+	require.NoError(t, err)
+	require.Len(t, definition.Columns, 4)
 }
