@@ -112,21 +112,27 @@ func planMerge(sel *sqlparser.Select) (*merge, error) {
 		}
 		m.order = append(m.order, sortKey{i, o.Direction == sqlparser.DescOrder})
 	}
-	if sel.Limit != nil {
-		if sel.Limit.Offset != nil {
-			m.offset, _ = limitValue(sel.Limit.Offset)
-		}
-		m.count, _ = limitValue(sel.Limit.Rowcount)
-		if m.grouped {
-			sel.Limit = nil
-		} else {
-			sel.Limit = sqlparser.NewLimitWithoutOffset(m.offset + m.count)
-		}
-	}
+	m.planLimit(sel)
 	if m.grouped {
 		sel.OrderBy = nil
 	}
 	return m, nil
+}
+
+// planLimit lets each shard give enough rows for the client's window.
+func (m *merge) planLimit(sel *sqlparser.Select) {
+	if sel.Limit == nil {
+		return
+	}
+	if sel.Limit.Offset != nil {
+		m.offset, _ = limitValue(sel.Limit.Offset)
+	}
+	m.count, _ = limitValue(sel.Limit.Rowcount)
+	if m.grouped {
+		sel.Limit = nil
+	} else {
+		sel.Limit = sqlparser.NewLimitWithoutOffset(m.offset + m.count)
+	}
 }
 
 // selected finds an ORDER BY or GROUP BY expression among the selected
