@@ -208,10 +208,10 @@ func checked(s *state) {
 
 func TestMigration_RunsFromPrecheckToReport(t *testing.T) {
 	b := newBench(t)
-	var applied []contract.ApplyIn
+	var played recorded[contract.ApplyIn]
 	stub(b, contract.ApplyBinlog).After(time.Hour).Return(func(_ context.Context, in contract.ApplyIn) (contract.ApplyOut, error) {
-		applied = append(applied, in)
-		return contract.ApplyOut{Applied: at(800), Drained: in.Stop != nil && len(applied) > 3}, nil
+		n := played.add(in)
+		return contract.ApplyOut{Applied: at(800), Drained: in.Stop != nil && n > 3}, nil
 	})
 	b.usual()
 	after(b, time.Second, contract.UpdatePrecheck, contract.PrecheckRequest{Command: byAlice}, b.accepted("precheck"))
@@ -232,6 +232,7 @@ func TestMigration_RunsFromPrecheckToReport(t *testing.T) {
 	require.Equal(t, uint64(900), v.StopPosition.Offset)
 
 	// The one that ran was cancelled; the drain took boxes until one said so itself.
+	applied := played.all()
 	require.Nil(t, applied[0].Stop)
 	last := applied[len(applied)-1]
 	require.Equal(t, uint64(900), last.Stop.Offset)
@@ -334,9 +335,9 @@ func TestMigration_PauseAndResumeInEveryPhase(t *testing.T) {
 	} {
 		b := newBench(t)
 		stub(b, contract.PlanCopy).After(time.Hour).Return(plan(), nil)
-		var boxes []int64
+		var boxes recorded[int64]
 		stub(b, contract.CopyLane).After(copyBox).Return(func(_ context.Context, in contract.CopyLaneIn) (contract.CopyLaneOut, error) {
-			boxes = append(boxes, in.Owner.Box)
+			boxes.add(in.Owner.Box)
 			return contract.CopyLaneOut{Done: true}, nil
 		})
 		b.usual()
@@ -353,7 +354,7 @@ func TestMigration_PauseAndResumeInEveryPhase(t *testing.T) {
 		after(b, 4*time.Hour, contract.UpdateStop, contract.StopRequest{Command: byAlice}, b.accepted("stop"))
 		b.run(b.input(prepare))
 		b.ended()
-		for _, box := range boxes {
+		for _, box := range boxes.all() {
 			require.Greater(t, box, int64(copyBoxes), "boxes after a resume are beyond the ones before")
 		}
 	}
@@ -432,14 +433,14 @@ func TestMigration_CancellationFromOutsideIsAStop(t *testing.T) {
 func TestMigration_ResetBeginsAnew(t *testing.T) {
 	for _, truncate := range []bool{false, true} {
 		b := newBench(t)
-		var planIn []contract.PlanCopyIn
-		var itemIn []contract.PrecheckItemIn
+		var planIn recorded[contract.PlanCopyIn]
+		var itemIn recorded[contract.PrecheckItemIn]
 		stub(b, contract.PlanCopy).Return(func(_ context.Context, in contract.PlanCopyIn) (contract.PlanCopyOut, error) {
-			planIn = append(planIn, in)
+			planIn.add(in)
 			return plan(), nil
 		})
 		stub(b, contract.RunPrecheckItem).Return(func(_ context.Context, in contract.PrecheckItemIn) (contract.PrecheckItemResult, error) {
-			itemIn = append(itemIn, in)
+			itemIn.add(in)
 			return contract.PrecheckItemResult{Code: in.Code, Verdict: contract.Passed}, nil
 		})
 		b.usual()
@@ -455,17 +456,17 @@ func TestMigration_ResetBeginsAnew(t *testing.T) {
 		after(b, time.Hour, contract.UpdateStop, contract.StopRequest{Command: byAlice}, b.accepted("stop"))
 		b.run(b.input(copied, func(s *state) { s.Mode = failed }))
 		b.ended()
-		require.Len(t, itemIn, 2)
-		require.Equal(t, !truncate, itemIn[0].AfterReset)
-		require.Equal(t, []contract.PlanCopyIn{{TaskRef: planIn[0].TaskRef, Fresh: true, DeleteFirst: !truncate}}, planIn)
+		require.Len(t, itemIn.all(), 2)
+		require.Equal(t, !truncate, itemIn.all()[0].AfterReset)
+		require.Equal(t, []contract.PlanCopyIn{{TaskRef: planIn.all()[0].TaskRef, Fresh: true, DeleteFirst: !truncate}}, planIn.all())
 	}
 }
 
 func TestMigration_CredentialsInterruptThePhase(t *testing.T) {
 	b := newBench(t)
-	var revisions []int
+	var revisions recorded[int]
 	stub(b, contract.ApplyBinlog).After(time.Hour).Return(func(_ context.Context, in contract.ApplyIn) (contract.ApplyOut, error) {
-		revisions = append(revisions, in.Revision)
+		revisions.add(in.Revision)
 		return contract.ApplyOut{Drained: in.Stop != nil}, nil
 	})
 	b.usual()
@@ -480,14 +481,14 @@ func TestMigration_CredentialsInterruptThePhase(t *testing.T) {
 	after(b, 90*time.Minute, contract.UpdateStop, contract.StopRequest{Command: byAlice}, b.accepted("stop"))
 	b.run(b.input(copied))
 	require.Equal(t, "new", string(b.ended().Spec.Source.Endpoint.Data))
-	require.Equal(t, []int{1, 2, 2}, revisions[:3], "the interrupted box, then boxes of the new revision")
+	require.Equal(t, []int{1, 2, 2}, revisions.all()[:3], "the interrupted box, then boxes of the new revision")
 }
 
 func TestMigration_FenceConfirmationIsForOneBox(t *testing.T) {
 	b := newBench(t)
-	var confirmed []bool
+	var confirmed recorded[bool]
 	stub(b, contract.ApplyBinlog).After(time.Hour).Return(func(_ context.Context, in contract.ApplyIn) (contract.ApplyOut, error) {
-		confirmed = append(confirmed, in.FenceConfirmed)
+		confirmed.add(in.FenceConfirmed)
 		return contract.ApplyOut{Drained: in.Stop != nil}, nil
 	})
 	b.usual()
@@ -495,14 +496,14 @@ func TestMigration_FenceConfirmationIsForOneBox(t *testing.T) {
 	after(b, 150*time.Minute, contract.UpdateStop, contract.StopRequest{Command: byAlice}, b.accepted("stop"))
 	b.run(b.input(copied, func(s *state) { s.Mode = failed }))
 	b.ended()
-	require.Equal(t, []bool{true, false, false, false}, confirmed)
+	require.Equal(t, []bool{true, false, false, false}, confirmed.all())
 }
 
 func TestMigration_ResumePassesTheStatementThatStoppedIt(t *testing.T) {
 	b := newBench(t)
-	var passed []*position.Position
+	var passed recorded[*position.Position]
 	stub(b, contract.ApplyBinlog).After(time.Minute).Return(func(_ context.Context, in contract.ApplyIn) (contract.ApplyOut, error) {
-		passed = append(passed, in.PassDDL)
+		passed.add(in.PassDDL)
 		return contract.ApplyOut{Drained: in.Stop != nil}, nil
 	})
 	b.usual()
@@ -511,7 +512,7 @@ func TestMigration_ResumePassesTheStatementThatStoppedIt(t *testing.T) {
 	after(b, 90*time.Second, contract.UpdateStop, contract.StopRequest{Command: byAlice}, b.accepted("stop"))
 	b.run(b.input(copied, func(s *state) { s.Mode, s.LastError = failed, &contract.ErrorInfo{Code: "SL-5010", Position: &ddl} }))
 	b.ended()
-	require.Equal(t, ddl, *passed[0])
+	require.Equal(t, ddl, *passed.all()[0])
 }
 
 func TestMigration_SyncPointsAreKept(t *testing.T) {
@@ -533,9 +534,9 @@ func TestMigration_SyncPointsAreKept(t *testing.T) {
 
 func TestMigration_LimitsReachTheControlRow(t *testing.T) {
 	b := newBench(t)
-	var stored []contract.LimitsIn
+	var stored recorded[contract.LimitsIn]
 	stub(b, contract.StoreLimits).Return(func(_ context.Context, in contract.LimitsIn) (contract.Nothing, error) {
-		stored = append(stored, in)
+		stored.add(in)
 		return contract.Nothing{}, nil
 	})
 	b.usual()
@@ -549,7 +550,7 @@ func TestMigration_LimitsReachTheControlRow(t *testing.T) {
 	b.run(b.input(planned))
 	v := b.ended()
 	require.Equal(t, "new", v.Spec.Description)
-	require.Len(t, stored, 2)
-	require.Equal(t, 5, stored[0].MBPerSecond)
-	require.Equal(t, 9, stored[1].RowsPerSecond)
+	require.Len(t, stored.all(), 2)
+	require.Equal(t, 5, stored.all()[0].MBPerSecond)
+	require.Equal(t, 9, stored.all()[1].RowsPerSecond)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 
 	"shardlift/internal/contract"
@@ -65,7 +66,12 @@ func TestDelete_OfAnOpenTaskFails(t *testing.T) {
 
 func TestInspect_UsesTheTasksGroup(t *testing.T) {
 	b := newBench(t)
-	stub(b, contract.Inspect).Return(contract.InspectOut{}, nil)
+	var queue string
+	stub(b, contract.Inspect).Return(func(ctx context.Context, _ contract.InspectIn) (contract.InspectOut, error) {
+		queue = activity.GetInfo(ctx).TaskQueue
+		return contract.InspectOut{}, nil
+	})
 	b.ExecuteWorkflow(contract.InspectWorkflow, contract.InspectIn{Kind: contract.InspectTest, WorkerGroup: "east"})
 	require.NoError(t, b.GetWorkflowError())
+	require.Equal(t, contract.QueueShort("east"), queue)
 }
