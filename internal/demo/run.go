@@ -30,7 +30,6 @@ func Run(ctx context.Context, o Options) error {
 	d := &demo{Options: o, stage: &stage{dir: dir, ports: o.Ports}, began: time.Now()}
 	d.stage.children = &children{bin: o.Bin, logs: dir, env: []string{
 		"SHARDLIFT_DATA=" + filepath.Join(dir, "data"), "SHARDLIFT_HEARTBEAT_TIMEOUT=15s",
-		fmt.Sprintf("TEMPORAL_ADDRESS=127.0.0.1:%d", o.Ports.Temporal),
 		fmt.Sprintf("SHARDLIFT_TEMPORAL_UI=http://127.0.0.1:%d", o.Ports.TemporalUI),
 		"SHARDLIFT_SERVER=http://" + d.stage.web(), "DEMO_SOURCE_PASSWORD=" + migratorPassword, "DEMO_DDM_PASSWORD=" + ddmPassword,
 	}}

@@ -132,11 +132,13 @@ func (s *stage) startSimulator(ctx context.Context) error {
 }
 
 func (s *stage) startShardlift(ctx context.Context) error {
-	_, err := s.children.start(ctx, "", "shardlift-dev", "--only", "temporal", "--data", s.data(),
+	_, err := s.children.start(ctx, "Shardlift is ready", "shardlift-dev", "--only", "temporal", "--data", s.data(),
 		"--temporal-port", fmt.Sprint(s.ports.Temporal), "--ui-port", fmt.Sprint(s.ports.TemporalUI))
 	if err != nil {
 		return err
 	}
+	// Only now: shardlift-dev would use the server named here instead of being one.
+	s.children.env = append(s.children.env, fmt.Sprintf("TEMPORAL_ADDRESS=127.0.0.1:%d", s.ports.Temporal))
 	if err := s.startWorker(ctx); err != nil {
 		return err
 	}
