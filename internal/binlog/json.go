@@ -32,7 +32,12 @@ const maxJSONDepth = 128
 
 // jsonPrinter prints binary documents. Old is the text of MySQL 5.7: whole
 // doubles without ".0", lines of base64 not escaped.
-type jsonPrinter struct{ old bool }
+type jsonPrinter struct {
+	old bool
+	// limit ends documents whose parts refer to each other: no real one is
+	// printed with more than eight times its bytes.
+	limit int
+}
 
 // document prints a binary document as the server prints it: key order kept,
 // a space after each comma and colon. An empty document stands for null (it
@@ -41,6 +46,7 @@ func (p jsonPrinter) document(dst, document []byte) ([]byte, error) {
 	if len(document) == 0 {
 		return append(dst, "null"...), nil
 	}
+	p.limit = len(dst) + 16*len(document) + 64
 	return p.value(dst, document[0], document[1:], 0)
 }
 
@@ -132,6 +138,9 @@ func (p jsonPrinter) container(dst []byte, kind byte, data []byte, depth int) ([
 	for i := range count {
 		if i > 0 {
 			dst = append(dst, ", "...)
+		}
+		if len(dst) > p.limit {
+			return nil, errShape
 		}
 		if object {
 			key := piece(data, int(keys.little(width)), int(keys.little(2)))

@@ -67,7 +67,7 @@ func (s *Stream) prepareXA(body []byte) error {
 		return s.malformed(r.err)
 	}
 	if !s.tx.holding {
-		return fault.UnknownEvent.New(object, "XA PREPARE without XA START")
+		return fault.MalformedEvent.New(object, "XA PREPARE without XA START at %s", s.where())
 	}
 	if onePhase {
 		s.release(s.tx.changes)
