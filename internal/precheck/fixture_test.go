@@ -149,10 +149,12 @@ func (f *fixture) passes(code string, texts ...string) {
 	f.t.Helper()
 	f.verdict(contract.Passed, code, texts...)
 }
+
 func (f *fixture) alarms(code string, texts ...string) {
 	f.t.Helper()
 	f.verdict(contract.Alarm, code, texts...)
 }
+
 func (f *fixture) fails(code string, texts ...string) {
 	f.t.Helper()
 	f.verdict(contract.Failed, code, texts...)

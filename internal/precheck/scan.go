@@ -3,6 +3,7 @@ package precheck
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -96,7 +97,7 @@ func (s *scan) ask(query string, columns int) (values []int64, whole bool, err e
 	err = src.db.QueryRowContext(s.ctx, query).Scan(into...)
 	switch {
 	case err == nil:
-	case tookTooLong(err), s.ctx.Err() != nil && context.Cause(s.ctx) == context.DeadlineExceeded:
+	case tookTooLong(err), s.ctx.Err() != nil && errors.Is(context.Cause(s.ctx), context.DeadlineExceeded):
 		return values, false, nil
 	default:
 		return values, false, mysqlconn.Fault(err, "source")
