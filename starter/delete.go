@@ -32,6 +32,7 @@ credentials. The migrated rows stay. The command ends when everything is seen to
 			if r.JSON202 == nil {
 				return a.deleted(args[0], r.JSON200, r.Body)
 			}
+			a.note("the deletion goes on; Ctrl-C leaves it to the server (operation %s)", r.JSON202.ID)
 			return a.awaitDeletion(ctx, c, args[0], r.JSON202.ID)
 		}),
 	}

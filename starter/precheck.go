@@ -97,7 +97,7 @@ func (a *app) precheckReport(ctx context.Context, c *api.ClientWithResponses, id
 func (a *app) printPrecheck(report *api.PrecheckReport) error {
 	f := &facts{}
 	for _, i := range report.Items {
-		f.add(string(i.Verdict), "%s  %s", i.Code, i.Title)
+		f.add(string(i.Verdict), "%s: %s", i.Code, i.Title)
 		if reason := value(i.Reason); reason != "" {
 			f.add("", "%s", reason)
 		}
