@@ -2,11 +2,13 @@ package binlog
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/go-mysql-org/go-mysql/replication"
 
 	"shardlift/internal/fault"
+	"shardlift/internal/position"
 )
 
 // ignored says whether an event changes nothing for us whatever it holds.
@@ -19,7 +21,8 @@ func ignored(t replication.EventType) bool {
 		replication.PREVIOUS_GTIDS_EVENT, // what older files hold
 		replication.MARIADB_GTID_LIST_EVENT,
 		replication.MARIADB_BINLOG_CHECKPOINT_EVENT,
-		replication.TRANSACTION_CONTEXT_EVENT, // group replication's own
+		replication.MARIADB_START_ENCRYPTION_EVENT, // what is not refused
+		replication.TRANSACTION_CONTEXT_EVENT,      // group replication's own
 		replication.VIEW_CHANGE_EVENT,
 		replication.INTVAR_EVENT, // what a statement needs; the statement itself is judged
 		replication.RAND_EVENT,
@@ -34,12 +37,16 @@ func ignored(t replication.EventType) bool {
 }
 
 // refuse stops at events that cannot be passed.
-func (s *Stream) refuse(t replication.EventType) error {
-	switch t {
+func (s *Stream) refuse(h *replication.EventHeader) error {
+	switch t := h.EventType; t {
 	case replication.PARTIAL_UPDATE_ROWS_EVENT:
 		return fault.PartialJSON.New(object, "at %s", s.where())
 	case replication.MARIADB_START_ENCRYPTION_EVENT:
-		return fault.EncryptedBinlog.New(object, "at %s", s.where())
+		// MariaDB decrypts for its replicas and then marks this event so.
+		if h.Flags&replication.LOG_EVENT_IGNORABLE_F == 0 {
+			return fault.EncryptedBinlog.New(object, "at %s", s.where())
+		}
+		return nil
 	case replication.INCIDENT_EVENT:
 		return fault.SourceIncident.New(object, "at %s", s.where())
 	case replication.START_EVENT_V3, replication.LOAD_EVENT, replication.SLAVE_EVENT,
@@ -56,7 +63,7 @@ func (s *Stream) refuse(t replication.EventType) error {
 func (s *Stream) dispatch(h *replication.EventHeader, e *replication.BinlogEvent) error {
 	switch h.EventType {
 	case replication.FORMAT_DESCRIPTION_EVENT:
-		return s.formatted(h)
+		return s.formatted(h, e.Event.(*replication.FormatDescriptionEvent))
 	case replication.ROTATE_EVENT:
 		return s.rotated(e.Event.(*replication.RotateEvent))
 	case replication.HEARTBEAT_EVENT, replication.HEARTBEAT_LOG_EVENT_V2:
@@ -107,7 +114,10 @@ func commitTime(g *replication.GTIDEvent, h *replication.EventHeader) time.Time 
 }
 
 // formatted handles the format event at the head of a file.
-func (s *Stream) formatted(h *replication.EventHeader) error {
+func (s *Stream) formatted(h *replication.EventHeader, e *replication.FormatDescriptionEvent) error {
+	if strings.Contains(e.ServerVersion, "MariaDB") != (s.config.From.Flavor == position.MariaDB) {
+		return fault.ServerChanged.New(object, "the binlog is of %s", e.ServerVersion)
+	}
 	if !s.byGTID && s.place.created != 0 && s.place.created != h.Timestamp {
 		return fault.HistoryLost.New(object, "file %s was made at another time than the file of this name before", s.place.file)
 	}

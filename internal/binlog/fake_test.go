@@ -218,6 +218,10 @@ func TestRule8_EveryEventTypeHasACase(t *testing.T) {
 			case unknown:
 				require.ErrorIs(t, err, fault.UnknownEvent, "%d", n)
 			case refused:
+				if kind == replication.MARIADB_START_ENCRYPTION_EVENT && flags != 0 {
+					require.ErrorIs(t, err, io.EOF, "MariaDB marks it so when it sends the events decrypted")
+					continue
+				}
 				f, ok := fault.As(err)
 				require.True(t, ok, "%s: %v", kind, err)
 				require.NotEqual(t, fault.UnknownEvent.Code, f.Code)
@@ -293,9 +297,9 @@ func TestStream_AnonymousTransactionInAStreamByGTIDStops(t *testing.T) {
 func TestStream_OffsetsBeyond4GiB(t *testing.T) {
 	build := func() *script {
 		s := newScript().query("BEGIN").insert(1).xid()
-		s.offset += 3 << 30 // rows that nobody has to build here
+		s.offset += 7 << 29 // 3.5 GiB of rows that nobody has to build here
 		s.query("BEGIN").insert(2).xid()
-		s.offset += 3 << 30
+		s.offset += 3 << 29
 		s.query("BEGIN").insert(3).xid().query("BEGIN").insert(4).xid()
 		return s
 	}
@@ -304,7 +308,7 @@ func TestStream_OffsetsBeyond4GiB(t *testing.T) {
 	require.ErrorIs(t, err, io.EOF)
 	require.Equal(t, []string{"+1", "+2", "+3", "+4"}, ops(events, true))
 	require.Equal(t, s.offset, events[len(events)-1].Position.Offset)
-	require.Greater(t, s.offset, uint64(6<<30))
+	require.Greater(t, s.offset, uint64(5<<30))
 
 	from := events[5].Position // after 3
 	require.Equal(t, []string{"+3"}, ops(events[4:5], true))

@@ -143,7 +143,13 @@ func (d *imageReader) value(f *field) row.Value {
 		return d.padded(f)
 	case wireJSON:
 		return d.json(f)
+	default:
+		return d.formatted(f)
 	}
+}
+
+// formatted reads a value whose canonical bytes are a text of their own.
+func (d *imageReader) formatted(f *field) row.Value {
 	dst := d.arena.open(valueRoom)
 	switch f.wire {
 	case wireInt:

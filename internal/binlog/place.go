@@ -17,7 +17,7 @@ type place struct {
 // advance moves behind an event of the file. The header's end position has 32
 // bits and starts again at 0 beyond 4 GiB; MariaDB leaves it out inside
 // transactions, and sizes lack the checksum where the source strips it. So the
-// next place is the first one that the header's bits fit, and the sum of sizes
+// header's bits are believed where there are any, and the sum of sizes is taken
 // where there are none, which the next header corrects.
 func (p *place) advance(h *replication.EventHeader) {
 	const wrap = 1 << 32
@@ -27,20 +27,20 @@ func (p *place) advance(h *replication.EventHeader) {
 		return
 	}
 	next := p.offset&^(wrap-1) | uint64(h.LogPos)
-	if next < p.offset {
+	if next < p.offset && p.offset-next > wrap/2 { // events are shorter than 2 GiB
 		next += wrap
 	}
 	p.offset = next
 }
 
 // isInFile says whether an event stands in the binlog: artificial ones,
-// heartbeats, and the format event that the source repeats at the start of a
+// heartbeats, and what the source repeats of the file's head at the start of a
 // dump do not.
 func isInFile(h *replication.EventHeader) bool {
 	switch h.EventType {
 	case replication.HEARTBEAT_EVENT, replication.HEARTBEAT_LOG_EVENT_V2:
 		return false
-	case replication.FORMAT_DESCRIPTION_EVENT, replication.ROTATE_EVENT:
+	case replication.FORMAT_DESCRIPTION_EVENT, replication.ROTATE_EVENT, replication.MARIADB_START_ENCRYPTION_EVENT:
 		return h.LogPos != 0 && h.Flags&replication.LOG_EVENT_ARTIFICIAL_F == 0
 	default:
 		return h.Flags&replication.LOG_EVENT_ARTIFICIAL_F == 0

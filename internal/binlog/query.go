@@ -28,7 +28,9 @@ func (s *Stream) query(schema string, text, status []byte) error {
 		s.tx.mark(e.Argument)
 	case ddl.RollbackTo:
 		return s.rollbackTo(e.Argument)
-	case ddl.ReleaseSavepoint, ddl.XAEnd, ddl.XAPrepare:
+	case ddl.ReleaseSavepoint, ddl.XAEnd:
+	case ddl.XAPrepare: // servers write an event of its own
+		return fault.UnknownEvent.New(object, "XA PREPARE as a statement at %s", s.where())
 	case ddl.XAStart:
 		s.begin()
 		s.tx.holding = true

@@ -1,6 +1,9 @@
 package binlog
 
-import "errors"
+import (
+	"errors"
+	"slices"
+)
 
 // errShort and errShape say what is wrong with bytes of the source; they never
 // show any of them.
@@ -88,5 +91,5 @@ func (a *arena) close(v []byte) []byte {
 	if cap(v) > 0 && cap(a.free)-len(a.free) >= len(v) {
 		a.free = a.free[:len(a.free)+len(v)]
 	}
-	return v[:len(v):len(v)]
+	return slices.Clip(v)
 }

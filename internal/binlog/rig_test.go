@@ -215,6 +215,7 @@ func play(t testing.TB, events []Event) map[string]map[string]row.Row {
 					rows[string(c.After[0])] = c.After
 				}
 			}
+		default:
 		}
 	}
 	return out

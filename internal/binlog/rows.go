@@ -76,12 +76,12 @@ func (s *Stream) rows(e *replication.RowsEvent, body []byte, size int) error {
 	if len(changes) == 0 {
 		return nil
 	}
+	if !s.tx.open { // never seen: rows outside of any transaction
+		s.begin()
+	}
 	event := Event{
 		Kind: Rows, Table: m.layout.table, Changes: changes, Begin: !s.tx.delivered,
 		SourceTime: s.tx.time, Bytes: size,
-	}
-	if !s.tx.open { // never seen: rows outside of any transaction
-		s.begin()
 	}
 	if s.tx.holding {
 		return s.hold(event)

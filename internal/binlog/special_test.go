@@ -187,7 +187,7 @@ func TestStream_CompressedTransactionIsReadAgainAfterAKill(t *testing.T) {
 	r.read(s, func(e Event) bool { return e.Kind == Rows }) // a piece of the second one
 	require.Equal(t, committed, s.Position())
 	s.Close()
-	events := append(first, r.readTo(r.open(committed), end)...)
+	events := slices.Concat(first, r.readTo(r.open(committed), end))
 	require.Equal(t, r.selectAll("a"), play(t, events)["a"])
 }
 
@@ -312,7 +312,7 @@ func TestStream_SlowReaderLosesNothing(t *testing.T) {
 	r.change = func(c *Config) { c.Heartbeat = 50 * time.Millisecond }
 	s := r.open(start)
 	r.read(s, func(e Event) bool { return e.Kind == Rows })
-	time.Sleep(500 * time.Millisecond) // the pause is what is tested: twice the read timeout
+	<-time.After(500 * time.Millisecond) // the pause is what is tested: twice the read timeout
 	inserts, _, _ := changes(r.readTo(s, end))
 	require.Equal(t, 39, inserts)
 }

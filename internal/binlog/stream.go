@@ -85,7 +85,7 @@ func newStream(c Config, f feed) (*Stream, error) {
 	}
 	s := &Stream{
 		config: c, feed: f, byGTID: c.From.HasGTID(),
-		foldCase: c.Capabilities.VariableOr("lower_case_table_names", "0") != "0",
+		foldCase: c.Capabilities.VariableOr("lower_case_table_names", "0") == "1",
 		mapped:   map[table.Name]*mapped{}, current: map[uint64]*mapped{}, first: true,
 		place: place{c.From.File, c.From.Offset, c.From.Created},
 		timer: time.NewTimer(time.Hour),
@@ -198,7 +198,7 @@ func (s *Stream) handle(h *replication.EventHeader, raw []byte, parser *replicat
 			err = s.malformedType(h, errShape)
 		}
 	}()
-	if refused := s.refuse(h.EventType); refused != nil {
+	if refused := s.refuse(h); refused != nil {
 		return refused
 	}
 	if ignored(h.EventType) {

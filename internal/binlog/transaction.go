@@ -1,6 +1,7 @@
 package binlog
 
 import (
+	"slices"
 	"time"
 
 	"shardlift/internal/fault"
@@ -19,7 +20,6 @@ type transaction struct {
 	delivered bool
 	// holding: an XA transaction, whose changes wait in changes.
 	holding bool
-	xid     string
 	start   committed
 
 	// changes are kept to be taken back, or held for XA, as long as they fit.
@@ -71,11 +71,9 @@ func (t *transaction) back(name string) ([]Event, error) {
 // inverse returns what takes changes back, last one first.
 func inverse(events []Event) []Event {
 	out := make([]Event, 0, len(events))
-	for i := len(events) - 1; i >= 0; i-- {
-		e := events[i]
+	for _, e := range slices.Backward(events) {
 		changes := make([]row.Change, 0, len(e.Changes))
-		for j := len(e.Changes) - 1; j >= 0; j-- {
-			c := e.Changes[j]
+		for _, c := range slices.Backward(e.Changes) {
 			c.Before, c.After = c.After, c.Before
 			switch c.Op {
 			case row.Insert:

@@ -13,7 +13,7 @@ import (
 // that ends with a dot is a schema.
 func tables(text string) []table.Name {
 	var out []table.Name
-	for _, one := range strings.Fields(text) {
+	for one := range strings.FieldsSeq(text) {
 		schema, name, dot := strings.Cut(one, ".")
 		if !dot {
 			schema, name = "d", one
