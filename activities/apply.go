@@ -44,6 +44,7 @@ func (a *Activities) apply(ctx context.Context, t *resolved, in contract.ApplyIn
 		return out, err
 	}
 	defer func() { _ = d.Close() }()
+	step.patient(d.Info())
 	src, err := openSource(ctx, t, 1)
 	if err != nil {
 		return out, err

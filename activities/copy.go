@@ -2,11 +2,13 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"go.temporal.io/sdk/activity"
 
+	"shardlift/internal/applier"
 	"shardlift/internal/checkpoint"
 	"shardlift/internal/contract"
 	"shardlift/internal/copier"
@@ -43,6 +45,7 @@ func (a *Activities) copyLane(ctx context.Context, t *resolved, in contract.Copy
 		return out, err
 	}
 	defer func() { _ = d.Close() }()
+	step.patient(d.Info())
 	src, err := openSource(ctx, t, max(in.Connections, 1))
 	if err != nil {
 		return out, err
@@ -72,9 +75,11 @@ func (a *Activities) copyLane(ctx context.Context, t *resolved, in contract.Copy
 	return out, err
 }
 
-// fenced owns a unit while f works: older attempts are shut out before, the unit
-// is given up after. The operator's word that no older writer lives is good for
-// the first attempt only, a later one has the former as its older writer.
+// fenced owns a unit while f works: older attempts are shut out before. The unit
+// is given up only when f ended in order: a statement that was cut off may still
+// commit on the server, and the next owner has to wait for it. The operator's
+// word that no older writer lives is good for the first attempt only, a later one
+// has the former as its older writer.
 func fenced(ctx context.Context, s *checkpoint.Store, unit string, o contract.Owner, attempt int32, objects selection.Selection, f func(*checkpoint.Fence) error) error {
 	token := checkpoint.Token{Epoch: o.Epoch, Box: o.Box, Attempt: attempt}
 	fence, err := s.Acquire(ctx, unit, token, objects.DestinationSchemas(), o.FenceConfirmed && attempt == 1)
@@ -82,9 +87,12 @@ func fenced(ctx context.Context, s *checkpoint.Store, unit string, o contract.Ow
 		return err
 	}
 	err = f(fence)
+	if err != nil && !errors.Is(err, copier.ErrDrained) && !errors.Is(err, applier.ErrDrained) {
+		return err
+	}
 	free, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTime)
 	defer cancel()
-	if lost := fence.Release(free); lost != nil && err == nil {
+	if lost := fence.Release(free); lost != nil {
 		activity.GetLogger(ctx).Warn("fence not released, the next owner takes it", "unit", unit, "error", lost)
 	}
 	return err

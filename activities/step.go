@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 
+	"shardlift/internal/destination"
 	"shardlift/internal/fault"
 )
 
@@ -16,9 +17,13 @@ const (
 	// stallLimit is how long nothing may move before a step counts as hung.
 	stallLimit = 10 * time.Minute
 	// drainGrace is how long a step may take to reach the end of its chunk or
-	// window after a pause, before its context is cancelled.
-	drainGrace = 8 * time.Second
-	pulseEvery = time.Second
+	// window after a pause, before its context is cancelled: a pause takes effect
+	// within a second, and a chunk or window that was cut off is repeated.
+	drainGrace = 700 * time.Millisecond
+	// patientGrace is for destinations where nobody can tell when a statement
+	// that was cut off has ended.
+	patientGrace = 8 * time.Second
+	pulseEvery   = time.Second
 )
 
 // step is the life of one long activity. Its context outlives the activity's
@@ -30,13 +35,13 @@ type step struct {
 	parent context.Context // the activity's
 	ctx    context.Context // the work's
 	limit  time.Duration
-	grace  time.Duration
 	cancel context.CancelCauseFunc
 	drain  chan struct{}
 	ended  chan struct{}
 	done   sync.WaitGroup
 
 	mu      sync.Mutex
+	grace   time.Duration
 	details any
 	mark    any
 	at      time.Time
@@ -89,6 +94,17 @@ func (s *step) beat(details, mark any, excused bool) {
 	}
 }
 
+// patient gives a step that writes more time to drain where neither locks nor
+// KILL pass the destination: the operator would have to confirm the next start.
+func (s *step) patient(i destination.Info) {
+	if i.Lock != destination.LockNone || i.Kill == destination.KillConnection {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.grace = patientGrace
+}
+
 // moved notes progress of a step that has no details.
 func (s *step) moved() {
 	s.mu.Lock()
@@ -138,7 +154,10 @@ func (s *step) follow() {
 	close(s.drain)
 	cause := context.Cause(s.parent)
 	if _, asked := errors.AsType[*temporal.CanceledError](cause); asked {
-		timer := time.NewTimer(s.grace)
+		s.mu.Lock()
+		grace := s.grace
+		s.mu.Unlock()
+		timer := time.NewTimer(grace)
 		defer timer.Stop()
 		select {
 		case <-s.ended:
