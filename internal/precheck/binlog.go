@@ -185,7 +185,8 @@ func serverIDs(ctx context.Context, e *Env) (finding, error) {
 	}
 	replicas, err := show(ctx, s.db, "replicas", "SHOW REPLICAS", "SHOW SLAVE HOSTS", "SHOW REPLICA HOSTS")
 	if mysqlconn.IsAccessDenied(err) {
-		return alarm("the account may not see the ids of the source's replicas", "GRANT REPLICATION SLAVE ON *.* TO '<"+sourceUser+">'@'%';"), nil
+		g, err := e.grantsOfSource(ctx)
+		return alarm("the account may not see the ids of the source's replicas", g.statement([]string{"REPLICATION SLAVE"}, "*.*", sourceUser)), err
 	}
 	if err != nil {
 		return finding{}, err

@@ -87,6 +87,12 @@ func TestBinlog_Retention(t *testing.T) {
 	f.onSource("SET GLOBAL binlog_expire_logs_seconds = 2592000", "SET GLOBAL binlog_expire_logs_auto_purge = OFF")
 	f.alarms("srcDbBinlogExpireLogsDays", "never purges")
 
+	f.onSource("CREATE TABLE mysql.rds_configuration (name VARCHAR(100), value VARCHAR(100), description VARCHAR(300))",
+		"INSERT INTO mysql.rds_configuration VALUES ('binlog retention hours', NULL, '')")
+	f.alarms("srcDbBinlogExpireLogsDays", "0 hours", "CALL mysql.rds_set_configuration")
+	f.onSource("UPDATE mysql.rds_configuration SET value = 96")
+	f.passes("srcDbBinlogExpireLogsDays", "96 hours")
+
 	for _, edition := range []string{"mysql55", "mariadb"} {
 		f := serverFixture(t, testdb.Own(t, edition, "--expire-logs-days=5"), testdb.Get(t, "mysql97"))
 		f.passes("srcDbBinlogExpireLogsDays", "120 hours")

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"shardlift/internal/contract"
+	"shardlift/internal/ddmsim/simtest"
 	"shardlift/internal/fault"
 	"shardlift/internal/task"
 )
@@ -85,4 +86,43 @@ func TestClip_KeepsWithinTheLimits(t *testing.T) {
 	long := clip([]string{strings.Repeat("ü", 300) + "\n"})
 	require.Len(t, []rune(long[0]), 200)
 	require.Equal(t, []string{"a b"}, clip([]string{"a\nb"}))
+}
+
+// TestItems_AccountsWithoutRights: every item says what is missing; none is an
+// error, none passes because it sees nothing.
+func TestItems_AccountsWithoutRights(t *testing.T) {
+	for _, edition := range editions {
+		t.Run(edition, func(t *testing.T) {
+			f := plainFixture(t, edition)
+			f.both("CREATE TABLE a (id INT PRIMARY KEY)")
+			f.as("USAGE ON *.*")
+			user, password := f.target.Account(t, "USAGE ON *.*")
+			f.config.Destination = configOf(f.target, user, password)
+			results := f.runsAll()
+			for _, code := range []string{"srcDbPrivilegesIsEnough", "srcDbPrivilegesIsEnoughForIncre", "dstDbPrivilegesIsEnough", "userSelectObjectsCheck", "srcBinlogFilters", "dstSchemaExists"} {
+				require.Equal(t, contract.Failed, results[code].Verdict, code)
+			}
+		})
+	}
+}
+
+func TestItems_TaskThatMayStart(t *testing.T) {
+	d := ddmFixture(t, simtest.On("mysql80"))
+	d.onSource("CREATE TABLE a (id BIGINT AUTO_INCREMENT PRIMARY KEY, s VARCHAR(9))")
+	d.onTarget("CREATE TABLE a (id BIGINT NOT NULL AUTO_INCREMENT, s VARCHAR(9), PRIMARY KEY (id)) DBPARTITION BY MOD_HASH(id)")
+	for code, r := range d.runsAll() {
+		require.NotEqual(t, contract.Failed, r.Verdict, "%s: %s: %v", code, r.Reason, r.Evidence)
+	}
+	for edition, f := range map[string]*fixture{"mysql55": plainFixture(t, "mysql55"), "mariadb": plainFixture(t, "mariadb")} {
+		f.both("CREATE TABLE a (id BIGINT AUTO_INCREMENT PRIMARY KEY, s VARCHAR(9) COLLATE utf8mb4_bin) ENGINE=InnoDB")
+		for code, r := range f.runsAll() {
+			require.NotEqual(t, contract.Failed, r.Verdict, "%s: %s: %s: %v", edition, code, r.Reason, r.Evidence)
+		}
+	}
+}
+
+func TestGrants_HostStaysUnsaid(t *testing.T) {
+	require.Equal(t, "%", hostPart("u@%"))
+	require.Equal(t, "<host of the account>", hostPart("u@10.0.0.%"))
+	require.Equal(t, "%", hostPart("ddmuser"))
 }

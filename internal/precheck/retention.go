@@ -57,25 +57,16 @@ func serverRetention(s *server) (time.Duration, string) {
 	return 0, ""
 }
 
-// providerRetention reads Amazon RDS's own setting; known is false elsewhere.
-// RDS prints NULL for "as soon as possible".
+// providerRetention reads Amazon RDS's own setting; known is false where there
+// is none. NULL means that files are purged as soon as possible.
 func providerRetention(ctx context.Context, s *server) (kept time.Duration, known bool, err error) {
-	if base, _ := s.capabilities.Variable("basedir"); base != "/rdsdbbin/mysql/" && base != "/rdsdbbin/" && !isRDS(s) {
-		return 0, false, nil
-	}
-	text, err := one(ctx, s.db, "SELECT value FROM mysql.rds_configuration WHERE name = 'binlog retention hours'")
+	rows, err := records(ctx, s.db, "SELECT value FROM mysql.rds_configuration WHERE name = 'binlog retention hours'")
 	if refused(err) {
 		return 0, false, nil
 	}
-	if err != nil {
+	if err != nil || len(rows) == 0 {
 		return 0, false, mysqlconn.Fault(err, "binlog retention")
 	}
-	hours, _ := strconv.ParseFloat(text, 64)
+	hours, _ := strconv.ParseFloat(rows[0]["value"], 64)
 	return time.Duration(hours * float64(time.Hour)), true, nil
-}
-
-func isRDS(s *server) bool {
-	_, aurora := s.capabilities.Variable("aurora_version")
-	_, rds := s.capabilities.Variable("rds.extensions")
-	return aurora || rds
 }
