@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	updatepb "go.temporal.io/api/update/v1"
 	"go.temporal.io/api/workflowservice/v1"
@@ -14,6 +15,7 @@ import (
 
 	"shardlift/internal/contract"
 	"shardlift/internal/fault"
+	"shardlift/internal/lifecycle"
 	"shardlift/internal/secret"
 	"shardlift/internal/task"
 )
@@ -25,55 +27,82 @@ type Outcome struct {
 }
 
 // Send sends a command to a task and waits for its answer: an Outcome, Refused,
-// or Unknown when no worker answers in time. A repeated call with the same key
-// is carried out once.
+// or Unknown when no worker answers in time. A repeated call of the same command
+// with the same key is carried out once.
 func Send[R any](ctx context.Context, s *Service, taskID string, u contract.Update[R], request R, key string) (Outcome, error) {
+	if err := checkKey(key); err != nil {
+		return Outcome{}, err
+	}
 	if key == "" {
 		key = uuid.NewString()
 	}
-	operation := taskID + "~" + key
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	update := u.Name + "~" + key // the same key may serve another command too
+	out := Outcome{OperationID: taskID + "~" + update}
+	asking, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
-	handle, err := s.Temporal.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
-		WorkflowID: contract.MigrationID(taskID), UpdateID: key, UpdateName: u.Name,
-		WaitForStage: client.WorkflowUpdateStageCompleted, Args: []any{request},
+	handle, err := s.Temporal.UpdateWorkflow(asking, client.UpdateWorkflowOptions{
+		WorkflowID: contract.MigrationID(taskID), UpdateID: update, UpdateName: u.Name,
+		WaitForStage: client.WorkflowUpdateStageAccepted, Args: []any{request},
 	})
-	var result contract.CommandResult
+	if missing, ok := errors.AsType[*serviceerror.NotFound](err); ok && isEnded(missing) {
+		// It may have been carried out before the task ended.
+		handle, err = s.Temporal.GetWorkflowUpdateHandle(client.GetWorkflowUpdateHandleOptions{WorkflowID: contract.MigrationID(taskID), UpdateID: update}), nil
+		if again := handle.Get(asking, &out.CommandResult); again != nil {
+			err = missing
+		}
+		return out, commandError(err, out.OperationID, taskID)
+	}
 	if err == nil {
-		err = handle.Get(ctx, &result)
+		// Accepted: a worker is there, and carries it out.
+		working, done := context.WithTimeout(ctx, commandTime)
+		defer done()
+		err = handle.Get(working, &out.CommandResult)
 	}
-	if err != nil {
-		return Outcome{OperationID: operation}, commandError(err, operation, taskID)
+	return out, commandError(err, out.OperationID, taskID)
+}
+
+// checkKey refuses idempotency keys that cannot stand in an operation's id.
+func checkKey(key string) error {
+	printable := func(r rune) bool { return r > ' ' && r < 0x7f && r != '/' }
+	if len(key) > 100 || strings.ContainsFunc(key, func(r rune) bool { return !printable(r) }) {
+		return &Invalid{[]FieldError{{"Idempotency-Key", "must be at most 100 printable ASCII characters, no blank and no slash"}}}
 	}
-	return Outcome{result, operation}, nil
+	return nil
 }
 
 func commandError(err error, operation, taskID string) error {
+	if err == nil {
+		return nil
+	}
 	if refused, ok := errors.AsType[*temporal.ApplicationError](err); ok {
 		return refusal(refused)
 	}
 	var timeout *client.WorkflowUpdateServiceTimeoutOrCanceledError
 	var missing *serviceerror.NotFound
 	switch {
-	case errors.As(err, &timeout), errors.Is(err, context.DeadlineExceeded):
+	case errors.As(err, &timeout), isDeadline(err), errors.Is(err, context.Canceled):
 		return &Unknown{operation, fault.NoWorker.Wrap(err, "task "+taskID)}
+	case errors.As(err, &missing) && isEnded(missing):
+		return ended(taskID)
 	case errors.As(err, &missing):
-		return ended(taskID, missing)
+		return fault.UnknownTask.New("task "+taskID, "")
 	default:
 		return fault.TemporalUnavailable.Wrap(err, "task "+taskID)
 	}
 }
 
-// ended tells a task that has ended from one that never was: Temporal calls
+// isEnded tells a task that has ended from one that never was: Temporal calls
 // both "not found" for updates.
-func ended(taskID string, missing *serviceerror.NotFound) error {
-	if strings.Contains(missing.Message, "completed") {
-		return &Refused{contract.Refusal{
-			Code: fault.RefusedInState.Code, Object: "task " + taskID, Message: "the task has ended and is never restarted",
-			Remedy: "delete it, or create a new task", Status: "RELEASE_RESOURCE_COMPLETE", Phase: "done",
-		}}
-	}
-	return fault.UnknownTask.New("task "+taskID, "")
+func isEnded(missing *serviceerror.NotFound) bool {
+	return strings.Contains(missing.Message, "completed")
+}
+
+func ended(taskID string) error {
+	return &Refused{contract.Refusal{
+		Code: fault.RefusedInState.Code, Object: "task " + taskID, Message: "the task has ended and is never restarted",
+		Remedy: "delete it, or create a new task", Status: lifecycle.ReleaseDone, Phase: lifecycle.PhaseDone,
+		AvailableActions: lifecycle.Available(lifecycle.ReleaseDone),
+	}}
 }
 
 func refusal(err *temporal.ApplicationError) error {
@@ -90,6 +119,9 @@ func (s *Service) SetCredentials(ctx context.Context, taskID string, side task.S
 	view, err := s.View(ctx, taskID)
 	if err != nil {
 		return Outcome{}, err
+	}
+	if command.Revision == 0 {
+		command.Revision = view.Revision // an edit in between may have changed the host
 	}
 	sealed := view.Spec.Source
 	if side == task.DestinationSide {
@@ -113,16 +145,37 @@ func (s *Service) SetCredentials(ctx context.Context, taskID string, side task.S
 	return Send(ctx, s, taskID, contract.UpdateSetCredentials, contract.CredentialsRequest{Command: command, Side: side, Endpoint: sealed}, key)
 }
 
-// Edit replaces a task's file.
+// Edit replaces a task's file. A new name is reserved before, the old one given
+// free after.
 func (s *Service) Edit(ctx context.Context, taskID string, f task.File, command contract.Command, key string) (Outcome, error) {
 	if err := s.validate(&f); err != nil {
+		return Outcome{}, err
+	}
+	view, err := s.View(ctx, taskID)
+	if err != nil {
 		return Outcome{}, err
 	}
 	spec, err := s.seal(taskID, f)
 	if err != nil {
 		return Outcome{}, err
 	}
-	return Send(ctx, s, taskID, contract.UpdateEdit, contract.EditRequest{Command: command, Spec: spec}, key)
+	renamed := contract.NameID(view.Spec.Name) != contract.NameID(f.Name)
+	if renamed {
+		if err := s.reserve(ctx, f.Name, taskID, abandonedAfter); err != nil {
+			return Outcome{}, err
+		}
+	}
+	out, err := Send(ctx, s, taskID, contract.UpdateEdit, contract.EditRequest{Command: command, Spec: spec}, key)
+	if !renamed {
+		return out, err
+	}
+	if _, refused := errors.AsType[*Refused](err); refused {
+		return out, errors.Join(err, s.release(ctx, f.Name, taskID))
+	}
+	if err == nil {
+		err = s.release(ctx, view.Spec.Name, taskID)
+	}
+	return out, err // unknown: the task keeps both names
 }
 
 // Operation is what became of a command.
@@ -134,39 +187,46 @@ type Operation struct {
 
 // Operation asks about a command by its operation id.
 func (s *Service) Operation(ctx context.Context, id string) (Operation, error) {
-	taskID, key, ok := strings.Cut(id, "~")
-	if !ok || !idPattern.MatchString(taskID) {
+	taskID, update, ok := strings.Cut(id, "~")
+	switch {
+	case ok && taskID == deletionPrefix && idPattern.MatchString(update):
+		return s.deletion(ctx, id, update)
+	case !ok || update == "" || !idPattern.MatchString(taskID):
 		return Operation{}, fault.UnknownOperation.New("operation "+id, "")
-	}
-	if strings.HasPrefix(key, "delete") {
-		return s.deletion(ctx, id, taskID)
 	}
 	out := Operation{ID: id, State: "unknown"}
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
 	polled, err := s.Temporal.WorkflowService().PollWorkflowExecutionUpdate(ctx, &workflowservice.PollWorkflowExecutionUpdateRequest{
 		Namespace: s.Namespace,
-		UpdateRef: updateRef(taskID, key),
+		UpdateRef: updateRef(taskID, update),
 		Identity:  "shardlift-web",
 	})
-	var missing *serviceerror.NotFound
+	if _, missing := errors.AsType[*serviceerror.NotFound](err); missing {
+		// Not in the history (yet): it may come with a worker, was refused, or is lost.
+		if _, err := s.Temporal.DescribeWorkflowExecution(ctx, contract.MigrationID(taskID), ""); err != nil {
+			if errors.Is(unavailable(err, ""), fault.UnknownTask) {
+				return Operation{}, fault.UnknownOperation.New("operation "+id, "its task does not exist")
+			}
+			return Operation{}, unavailable(err, "operation "+id)
+		}
+		return out, nil
+	}
 	switch {
-	case errors.As(err, &missing):
-		return out, nil // not in the history (yet): it may come with a worker, or is lost
 	case err != nil:
 		return out, fault.TemporalUnavailable.Wrap(err, "operation "+id)
-	}
-	handle := s.Temporal.GetWorkflowUpdateHandle(client.GetWorkflowUpdateHandleOptions{WorkflowID: contract.MigrationID(taskID), UpdateID: key})
-	out.State = "running"
-	if polled.GetOutcome() == nil {
+	case polled.GetStage() == enumspb.UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_ADMITTED:
+		return out, nil // no worker has seen it
+	case polled.GetOutcome() == nil:
+		out.State = "running"
 		return out, nil
 	}
+	handle := s.Temporal.GetWorkflowUpdateHandle(client.GetWorkflowUpdateHandleOptions{WorkflowID: contract.MigrationID(taskID), UpdateID: update})
 	var result contract.CommandResult
+	out.State = "done"
 	if err := handle.Get(ctx, &result); err != nil {
 		out.State, out.Err = "failed", commandError(err, id, taskID)
-		return out, nil
 	}
-	out.State = "done"
 	return out, nil
 }
 

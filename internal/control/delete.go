@@ -19,6 +19,9 @@ import (
 // half a minute to remove a workflow that has just ended (temporal.md 0.12).
 const deleteWait = 5 * time.Second
 
+// deletionPrefix stands in a deletion's operation id where others have the task's.
+const deletionPrefix = "delete"
+
 // Delete removes an ended task: metadata, history, children, inspections, name
 // and credentials. It goes on when the answer is "running".
 func (s *Service) Delete(ctx context.Context, taskID, actor string) (Operation, error) {
@@ -30,7 +33,7 @@ func (s *Service) Delete(ctx context.Context, taskID, actor string) (Operation, 
 	if d.View != nil {
 		status, group = d.View.Status, d.View.Spec.WorkerGroup
 	}
-	if reason := lifecycle.Delete.Reason(status); reason != "" {
+	if reason := lifecycle.Delete.Reason(status); reason != "" && !d.Ended {
 		return Operation{}, &Refused{contract.Refusal{
 			Code: fault.RefusedInState.Code, Object: "task " + taskID, Message: "delete: " + reason, Remedy: fault.RefusedInState.Remedy,
 			Status: status, AvailableActions: lifecycle.Available(status),
@@ -44,7 +47,7 @@ func (s *Service) Delete(ctx context.Context, taskID, actor string) (Operation, 
 	if err != nil {
 		return Operation{}, fault.TemporalUnavailable.Wrap(err, "task "+taskID)
 	}
-	out := Operation{ID: taskID + "~delete", State: "running"}
+	out := Operation{ID: deletionPrefix + "~" + taskID, State: "running"}
 	ctx, cancel := context.WithTimeout(ctx, deleteWait)
 	defer cancel()
 	if err := run.Get(ctx, nil); err == nil {
@@ -77,7 +80,7 @@ func (s *Service) deletion(ctx context.Context, id, taskID string) (Operation, e
 
 func deletionError(err error) error {
 	if failed, ok := errors.AsType[*temporal.ApplicationError](err); ok {
-		return fault.StepFailed.New("deletion", "%s", failed.Message())
+		return stepFault(failed, "deletion")
 	}
 	return fault.TemporalUnavailable.Wrap(err, "deletion")
 }

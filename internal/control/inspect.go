@@ -59,13 +59,18 @@ func inspectionError(err error, in contract.InspectIn) error {
 		return fault.NoWorker.New("queue "+queue, "no worker of group %s took the inspection", in.WorkerGroup)
 	}
 	if failed, ok := errors.AsType[*temporal.ApplicationError](err); ok {
-		var info contract.ErrorInfo
-		if failed.HasDetails() && failed.Details(&info) == nil && info.Code != "" {
-			return &fault.Error{Code: info.Code, Class: fault.Class(info.Class), Object: info.Object, Message: info.Message, Remedy: info.Remedy}
-		}
-		return fault.StepFailed.New("inspection "+in.Kind, "%s", failed.Message())
+		return stepFault(failed, "inspection "+in.Kind)
 	}
 	return fault.TemporalUnavailable.Wrap(err, "inspection "+in.Kind)
+}
+
+// stepFault is what the activity interceptor made of a failed activity's error.
+func stepFault(failed *temporal.ApplicationError, object string) error {
+	var info contract.ErrorInfo
+	if failed.HasDetails() && failed.Details(&info) == nil && info.Code != "" {
+		return &fault.Error{Code: info.Code, Class: fault.Class(info.Class), Object: info.Object, Message: info.Message, Remedy: info.Remedy}
+	}
+	return fault.StepFailed.New(object, "%s", failed.Message())
 }
 
 // reference names a task for a worker: its revision and its group.

@@ -1,11 +1,15 @@
 package control
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
@@ -39,14 +43,16 @@ type Line struct {
 // List returns one page of tasks, newest first, and the cursor of the next. It
 // is one call to visibility and asks no workflow.
 func (s *Service) List(ctx context.Context, f Filter) ([]Line, string, error) {
-	token, err := base64.RawURLEncoding.DecodeString(f.Cursor)
-	if err != nil {
-		return nil, "", &Invalid{[]FieldError{{"cursor", "is not one that a list gave"}}}
-	}
 	query, err := f.query()
 	if err != nil {
 		return nil, "", err
 	}
+	token, err := openCursor(f.Cursor, query)
+	if err != nil {
+		return nil, "", err
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
 	out, err := s.Temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
 		Namespace: s.Namespace, PageSize: int32(min(max(f.Limit, 1), 1000)), NextPageToken: token, Query: query,
 	})
@@ -57,20 +63,56 @@ func (s *Service) List(ctx context.Context, f Filter) ([]Line, string, error) {
 	for _, e := range out.GetExecutions() {
 		lines = append(lines, line(e))
 	}
-	return lines, base64.RawURLEncoding.EncodeToString(out.GetNextPageToken()), nil
+	return lines, newCursor(out.GetNextPageToken(), query), nil
 }
 
+// newCursor is visibility's token with a check of it and its query: Temporal
+// answers a damaged token, and one of another query, as if it were broken itself.
+func newCursor(token []byte, query string) string {
+	if len(token) == 0 {
+		return ""
+	}
+	return base64.RawURLEncoding.EncodeToString(append(cursorCheck(token, query), token...))
+}
+
+func openCursor(cursor, query string) ([]byte, error) {
+	if cursor == "" {
+		return nil, nil
+	}
+	data, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err != nil || len(data) <= cursorCheckSize || !bytes.Equal(data[:cursorCheckSize], cursorCheck(data[cursorCheckSize:], query)) {
+		return nil, &Invalid{[]FieldError{{"cursor", "is not one that a list with this filter gave"}}}
+	}
+	return data[cursorCheckSize:], nil
+}
+
+const cursorCheckSize = 8
+
+func cursorCheck(token []byte, query string) []byte {
+	sum := sha256.Sum256(append([]byte(query+"\x00"), token...))
+	return sum[:cursorCheckSize:cursorCheckSize]
+}
+
+// query is the filter as visibility reads it. Nothing that could end a quoted
+// text gets into it: no name, status or tag has quotes or backslashes.
 func (f Filter) query() (string, error) {
+	if f.Status != "" && !slices.Contains(lifecycle.All(), lifecycle.Status(f.Status)) {
+		return "", &Invalid{[]FieldError{{"status", "is no status"}}}
+	}
 	// A continued run is the same task: only its last run is running or closed otherwise.
 	parts := []string{fmt.Sprintf("WorkflowType = '%s'", contract.MigrationWorkflow), "ExecutionStatus != 'ContinuedAsNew'"}
-	for attribute, value := range map[string]string{contract.AttributeStatus: f.Status, contract.AttributeTags: f.Tag, contract.AttributeName: f.Name} {
-		if value == "" {
+	for _, term := range []struct{ field, attribute, value string }{
+		{"status", contract.AttributeStatus, f.Status},
+		{"tag", contract.AttributeTags, f.Tag},
+		{"name", contract.AttributeName, f.Name},
+	} {
+		if term.value == "" {
 			continue
 		}
-		if strings.ContainsAny(value, "'\\") {
-			return "", &Invalid{[]FieldError{{"filter", "has a quote or a backslash"}}}
+		if strings.ContainsAny(term.value, "'\"`\\") || strings.ContainsFunc(term.value, unicode.IsControl) {
+			return "", &Invalid{[]FieldError{{term.field, "has a quote, a backslash or a control character"}}}
 		}
-		parts = append(parts, fmt.Sprintf("%s = '%s'", attribute, value))
+		parts = append(parts, fmt.Sprintf("%s = '%s'", term.attribute, term.value))
 	}
 	if f.Attention {
 		parts = append(parts, fmt.Sprintf("%s IS NOT NULL AND %s != ''", contract.AttributeAttention, contract.AttributeAttention))
@@ -81,7 +123,7 @@ func (f Filter) query() (string, error) {
 func line(e *workflowpb.WorkflowExecutionInfo) Line {
 	l := Line{
 		TaskID:  strings.TrimPrefix(e.GetExecution().GetWorkflowId(), contract.MigrationID("")),
-		Created: e.GetStartTime().AsTime(),
+		Created: created(e),
 	}
 	fields := e.GetSearchAttributes().GetIndexedFields()
 	// What an old or damaged entry lacks stays empty.
@@ -91,4 +133,13 @@ func line(e *workflowpb.WorkflowExecutionInfo) Line {
 	_ = decode(fields[contract.AttributeTags], &l.Tags)
 	_ = decode(e.GetMemo().GetFields()[contract.MemoView], &l.Memory)
 	return l
+}
+
+// created is when the task was created, not when its last run started.
+func created(e *workflowpb.WorkflowExecutionInfo) time.Time {
+	var at time.Time
+	if decode(e.GetMemo().GetFields()[memoCreated], &at) != nil {
+		return e.GetStartTime().AsTime()
+	}
+	return at
 }

@@ -25,11 +25,14 @@ type Details struct {
 	View   *contract.View
 	Memory contract.MemoryView
 	Name   string
-	// Created is when the first run started.
+	// Created is when the task was created.
 	Created time.Time
-	Copy    []contract.CopyBeat
-	Apply   *contract.ApplyBeat
-	Watch   *contract.WatchBeat
+	// Ended says that the workflow runs no more, though View may show otherwise:
+	// somebody terminated it in Temporal.
+	Ended bool
+	Copy  []contract.CopyBeat
+	Apply *contract.ApplyBeat
+	Watch *contract.WatchBeat
 	// Pending is the activity in trouble: retried, or not taken by any worker.
 	Pending *PendingStep
 }
@@ -80,7 +83,8 @@ func (s *Service) Task(ctx context.Context, taskID string) (Details, error) {
 		return Details{}, err
 	}
 	d.RunID = main.GetExecution().GetRunId()
-	d.Created = main.GetStartTime().AsTime()
+	d.Created = created(main)
+	d.Ended = main.GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING
 	_ = decode(main.GetMemo().GetFields()[contract.MemoView], &d.Memory) // the query has more
 	_ = decode(main.GetSearchAttributes().GetIndexedFields()[contract.AttributeName], &d.Name)
 	if copying.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
@@ -125,6 +129,7 @@ func (s *Service) query(ctx context.Context, workflowID, query string, into any)
 	var missing *serviceerror.NotFound
 	var failed *serviceerror.QueryFailed
 	var notReady *serviceerror.WorkflowNotReady
+	var noPoller *serviceerror.FailedPrecondition
 	switch {
 	case err == nil:
 		if err := answer.Get(into); err != nil {
@@ -135,7 +140,7 @@ func (s *Service) query(ctx context.Context, workflowID, query string, into any)
 		return fault.UnknownTask.New(workflowID, "")
 	case errors.As(err, &failed):
 		return fault.Internal.Wrap(err, query)
-	case errors.As(err, &notReady), ctx.Err() != nil, isDeadline(err):
+	case errors.As(err, &notReady), errors.As(err, &noPoller), ctx.Err() != nil, isDeadline(err):
 		return fault.NoWorker.Wrap(err, "queue "+contract.QueueControl)
 	default:
 		return fault.TemporalUnavailable.Wrap(err, query)

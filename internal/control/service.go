@@ -21,8 +21,13 @@ import (
 	"shardlift/internal/secret"
 )
 
-// answerTime is how long a command or a query waits for a worker.
-const answerTime = 5 * time.Second
+const (
+	// answerTime is how long a command or a query waits for a worker.
+	answerTime = 5 * time.Second
+	// commandTime is how long an accepted command may take: a step on a database
+	// of at most 20 s, or a pause of 3 s.
+	commandTime = 25 * time.Second
+)
 
 // Service is safe for concurrent use.
 type Service struct {
@@ -84,25 +89,7 @@ func (s *Service) Resolve(ctx context.Context, task string) (string, error) {
 		return task, nil
 	}
 	holder, err := s.nameHolder(ctx, task)
-	if err != nil {
-		return "", err
-	}
-	return holder, nil
-}
-
-// memoTask is the memo of NameWorkflow that holds the task's id.
-const memoTask = "task"
-
-func (s *Service) nameHolder(ctx context.Context, name string) (string, error) {
-	described, err := s.Temporal.DescribeWorkflowExecution(ctx, contract.NameID(name), "")
-	if err != nil {
-		return "", unavailable(err, "task "+name)
-	}
-	var id string
-	if err := decode(described.GetWorkflowExecutionInfo().GetMemo().GetFields()[memoTask], &id); err != nil || id == "" {
-		return "", fault.UnknownTask.New("task "+name, "")
-	}
-	return id, nil
+	return holder.taskID, err
 }
 
 func decode(p *commonpb.Payload, into any) error {
@@ -117,7 +104,9 @@ func decode(p *commonpb.Payload, into any) error {
 
 // unavailable tells a missing task from a Temporal that does not answer.
 func unavailable(err error, object string) error {
-	if _, ok := errors.AsType[*serviceerror.NotFound](err); ok {
+	var missing *serviceerror.NotFound
+	var invalid *serviceerror.InvalidArgument
+	if errors.As(err, &missing) || errors.As(err, &invalid) { // a name that cannot be one
 		return fault.UnknownTask.New(object, "")
 	}
 	return fault.TemporalUnavailable.Wrap(err, object)
