@@ -34,8 +34,8 @@ func TestStep_WithoutProgressIsStalled(t *testing.T) {
 	for name, excused := range map[string]bool{"hung": false, "caught up": true} {
 		t.Run(name, func(t *testing.T) {
 			err := play(t, activityEnvironment(), func(ctx context.Context) error {
-				work, s := beginWith(ctx, 40*time.Millisecond, time.Second, 5*time.Millisecond)
-				enough := time.NewTimer(400 * time.Millisecond)
+				work, s := beginWith(ctx, time.Second, time.Second, 50*time.Millisecond)
+				enough := time.NewTimer(2500 * time.Millisecond)
 				defer enough.Stop()
 				tick := time.NewTicker(10 * time.Millisecond)
 				defer tick.Stop()

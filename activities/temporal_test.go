@@ -160,15 +160,15 @@ func TestStep_BeatsWhileItMoves(t *testing.T) {
 	w := worker.New(c, queue, worker.Options{DisableRegistrationAliasing: true, WorkerStopTimeout: time.Second})
 	w.RegisterWorkflowWithOptions(func(ctx workflow.Context) error {
 		ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-			StartToCloseTimeout: time.Minute, HeartbeatTimeout: time.Second, RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 1},
+			StartToCloseTimeout: time.Minute, HeartbeatTimeout: 3 * time.Second, RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 1},
 		})
 		return workflow.ExecuteActivity(ctx, "work").Get(ctx, nil)
 	}, workflow.RegisterOptions{Name: "working"})
 	w.RegisterActivityWithOptions(func(ctx context.Context) error {
-		work, s := beginWith(ctx, 500*time.Millisecond, time.Second, 100*time.Millisecond)
+		work, s := beginWith(ctx, 10*time.Second, time.Second, 100*time.Millisecond)
 		tick := time.NewTicker(100 * time.Millisecond)
 		defer tick.Stop()
-		for i := range int64(30) {
+		for i := range int64(50) {
 			s.beat(contract.CopyBeat{Rows: i + 1}, i, false)
 			select {
 			case <-work.Done():
