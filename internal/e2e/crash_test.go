@@ -121,29 +121,41 @@ func (m *move) requireFreshIDs() {
 	}
 }
 
-// TestMove_FromEachServer moves from every other version, with a worker killed
-// in each phase.
+// TestMove_FromEachServer moves from every other version at once on one worker,
+// which is killed in the copy and in the apply.
 func TestMove_FromEachServer(t *testing.T) {
 	s := newSystem(t)
+	worker := s.worker()
+	var moves []*move
 	for _, name := range []string{"mysql55", "mysql56", "mysql57", "mysql80", "mariadb"} {
-		worker := s.worker()
-		m := s.newMove(name, moveOptions{sharded: name != "mysql80", rows: 2000, limits: slow(2000)})
+		m := s.newMove(name, moveOptions{sharded: name != "mysql80", rows: 1500, limits: slow(600)})
 		m.begin()
-		stop := m.traffic(1)
-		s.eventually(time.Minute, "copied rows", func() bool { return m.copied() > 0 })
-		worker.kill()
-		worker = s.worker()
+		defer m.traffic(1)()
+		moves = append(moves, m)
+	}
+	for _, m := range moves {
+		s.eventually(time.Minute, "copied rows of "+m.schema, func() bool { return m.copied() > 0 })
+	}
+	worker.kill()
+	worker = s.worker()
+	for _, m := range moves {
+		m.must("limit", `{"limits":{"rows_per_second":0}}`)
+	}
+	for _, m := range moves {
 		m.await(2*time.Minute, "INCRE_TRANSFER_STARTED")
 		m.synced(time.Minute)
-		worker.kill()
-		worker = s.worker()
+	}
+	worker.kill()
+	s.worker()
+	for _, m := range moves {
 		m.synced(time.Minute)
-		stop()
+		m.stopTraffic()
+	}
+	for _, m := range moves {
 		m.synced(time.Minute)
 		m.requireEqual()
 		m.must("stop", "")
 		m.await(time.Minute, "RELEASE_RESOURCE_COMPLETE")
 		m.requireFreshIDs()
-		worker.kill()
 	}
 }

@@ -32,6 +32,8 @@ type move struct {
 	sim            *simtest.Sim // nil for a plain destination
 	user, password string
 	written        atomic.Int64
+	// stopTraffic ends the writers of traffic.
+	stopTraffic func()
 }
 
 // tables of every move, with what DDM adds. people has two unique keys besides
@@ -66,7 +68,7 @@ func (s *system) newMove(sourceName string, o moveOptions) *move {
 	if sourceName == node {
 		node = "mysql80"
 	}
-	destination := api.EndpointFile{}
+	var destination api.EndpointFile
 	if o.sharded {
 		m.sim = simtest.Start(t, 4, simtest.On(node, node))
 		m.to, m.dst = m.sim.Schema, m.sim.DB(t)
@@ -150,7 +152,8 @@ func (m *move) traffic(writers int) (stop func()) {
 			}
 		})
 	}
-	return sync.OnceFunc(func() { close(done); wg.Wait() })
+	m.stopTraffic = sync.OnceFunc(func() { close(done); wg.Wait() })
+	return m.stopTraffic
 }
 
 func (m *move) transaction(rng *rand.Rand) bool {
@@ -220,8 +223,10 @@ func (m *move) await(limit time.Duration, statuses ...string) api.Task {
 	return last
 }
 
-// post sends a command and returns the status code.
-func (m *move) post(verb, body string) (int, string) {
+// post sends a command once and returns the status code.
+func (m *move) post(verb, body string) (int, string) { m.t.Helper(); return m.send(verb, body, "") }
+
+func (m *move) send(verb, body, key string) (int, string) {
 	m.t.Helper()
 	if body == "" {
 		body = "{}"
@@ -229,6 +234,7 @@ func (m *move) post(verb, body string) (int, string) {
 	request, err := http.NewRequestWithContext(m.t.Context(), http.MethodPost, m.url+"/api/v1/tasks/"+m.id+"/"+verb, strings.NewReader(body))
 	require.NoError(m.t, err)
 	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Idempotency-Key", key)
 	for _, edit := range m.api.ClientInterface.(*api.Client).RequestEditors {
 		require.NoError(m.t, edit(m.t.Context(), request))
 	}
@@ -241,9 +247,16 @@ func (m *move) post(verb, body string) (int, string) {
 	return answer.StatusCode, text.String()
 }
 
+// must sends a command until its outcome is known: right after a worker was
+// killed nobody answers for some seconds (503), and the same key is done once.
 func (m *move) must(verb, body string) string {
 	m.t.Helper()
-	code, text := m.post(verb, body)
+	key := fmt.Sprintf("%s-%d", verb, time.Now().UnixNano())
+	code, text := http.StatusServiceUnavailable, ""
+	m.eventually(time.Minute, verb, func() bool {
+		code, text = m.send(verb, body, key)
+		return code != http.StatusServiceUnavailable
+	})
 	require.Equal(m.t, http.StatusOK, code, "%s: %s", verb, text)
 	return text
 }

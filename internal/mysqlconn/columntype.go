@@ -211,6 +211,7 @@ func takeArguments(c *table.Column, arguments []string) error {
 		c.Length = numbers[0]
 	case table.TypeVector:
 		c.Length = 4 * numbers[0]
+	default: // the number is a width for display
 	}
 	return nil
 }

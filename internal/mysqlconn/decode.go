@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -111,7 +112,7 @@ func (d *decoder) bytes(i int, c *table.Column, v []byte) (own bool, err error) 
 	start := len(d.arena)
 	switch c.Type {
 	case table.TypeText, table.TypeBinary, table.TypeGeometry, table.TypeVector, table.TypeJSON:
-		d.row[i] = v[:len(v):len(v)]
+		d.row[i] = slices.Clip(v)
 		if v == nil {
 			d.row[i] = row.Value{}
 		}

@@ -30,8 +30,7 @@ const (
 
 // Number returns the server's error number, 0 when err came from elsewhere.
 func Number(err error) uint16 {
-	var e *mysql.MySQLError
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*mysql.MySQLError](err); ok {
 		return e.Number
 	}
 	return 0

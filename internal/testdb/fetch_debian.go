@@ -155,7 +155,7 @@ func (a apt) choose(ctx context.Context, d debianPackages) ([]string, error) {
 	var wanted []string
 	for i, choice := range d.packages {
 		name, version := "", ""
-		for _, candidate := range strings.Split(choice, "|") {
+		for candidate := range strings.SplitSeq(choice, "|") {
 			policy, err := a.run(ctx, "apt-cache", "policy", candidate)
 			if err != nil {
 				return nil, err
@@ -189,8 +189,10 @@ func candidateVersion(policy string) string {
 // list returns the file names of all packages that the wanted ones need.
 func (a apt) list(ctx context.Context, wanted []string) (files []string, bytes int64, err error) {
 	// Already downloaded files are left out of --print-uris, hence an empty place.
-	out, err := a.run(ctx, "apt-get", append([]string{"install", "-y", "-qq", "--print-uris",
-		"-o", "Dir::Cache::archives=" + filepath.Join(a.dir, "nothing")}, wanted...)...)
+	out, err := a.run(ctx, "apt-get", append([]string{
+		"install", "-y", "-qq", "--print-uris",
+		"-o", "Dir::Cache::archives=" + filepath.Join(a.dir, "nothing"),
+	}, wanted...)...)
 	if err != nil {
 		return nil, 0, err
 	}

@@ -2,7 +2,6 @@ package testdb
 
 import (
 	"context"
-	"errors"
 	"os"
 	"testing"
 	"time"
@@ -39,7 +38,7 @@ func TestOwn_KeepsDataOverKillAndStop(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 			defer cancel()
 			err = s.DB(t, schema).PingContext(ctx)
-			require.True(t, errors.Is(err, context.DeadlineExceeded), "%v", err)
+			require.ErrorIs(t, err, context.DeadlineExceeded, "%v", err)
 			s.Thaw(t)
 			requireCount(t, s, schema, 2)
 		})

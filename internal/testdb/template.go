@@ -99,7 +99,8 @@ func bootstrapMariaDB(ctx context.Context, p program, data string) error {
 		return fmt.Errorf("create data directory: %w", err)
 	}
 	script := filepath.Join(filepath.Dir(data), "bootstrap.sql")
-	text := "CREATE DATABASE IF NOT EXISTS mysql;\nUSE mysql;\nSET @auth_root_socket=NULL;\n"
+	var text strings.Builder
+	text.WriteString("CREATE DATABASE IF NOT EXISTS mysql;\nUSE mysql;\nSET @auth_root_socket=NULL;\n")
 	share := mariaShare(p.dir)
 	// Files are named mysql_… up to 10.11 and mariadb_… from 11.
 	for _, choice := range [][]string{
@@ -114,9 +115,9 @@ func bootstrapMariaDB(ctx context.Context, p program, data string) error {
 		if err != nil {
 			return err
 		}
-		text += string(part) + "\n"
+		text.WriteString(string(part) + "\n")
 	}
-	if err := os.WriteFile(script, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(script, []byte(text.String()), 0o600); err != nil {
 		return fmt.Errorf("write bootstrap statements: %w", err)
 	}
 	defer os.Remove(script)

@@ -33,8 +33,8 @@ var errUsage = errors.New("wrong usage")
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	err := run(ctx, os.Stdout, os.Args[1:])
+	stop()
 	switch {
 	case errors.Is(err, errUsage):
 		fmt.Fprintf(os.Stderr, usage, strings.Join(testdb.Versions(), ", "))
