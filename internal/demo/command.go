@@ -37,6 +37,23 @@ func (d *demo) shardliftCode(ctx context.Context, args ...string) (int, error) {
 	return 0, nil
 }
 
+// watch shows `shardlift watch` until the returned function is called.
+func (d *demo) watch(ctx context.Context) (stop func(), err error) {
+	fmt.Fprintf(d.Out, "   \033[36m$ shardlift watch %s\033[0m\n", taskName)
+	ctx, cancel := context.WithCancel(ctx)
+	cmd := d.command(ctx, "watch", taskName)
+	out := &indented{to: d.Out}
+	cmd.Stdout, cmd.Stderr = out, out
+	if err := cmd.Start(); err != nil {
+		cancel()
+		return nil, fmt.Errorf("run shardlift watch: %w", err)
+	}
+	return func() {
+		cancel()
+		_ = cmd.Wait() // it was killed
+	}, nil
+}
+
 // read runs a command silently and decodes its JSON.
 func (d *demo) read(ctx context.Context, into any, args ...string) error {
 	cmd := d.command(ctx, append(args, "-o", "json")...)

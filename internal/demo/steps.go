@@ -66,10 +66,16 @@ func (d *demo) start(ctx context.Context) error {
 	return d.shardlift(ctx, "start", taskName)
 }
 
-// copyAndKill kills the worker when a good part of the rows is copied.
+// copyAndKill kills the worker when a good part of the rows is copied, while
+// `shardlift watch` shows the bar.
 func (d *demo) copyAndKill(ctx context.Context) error {
+	stopWatch, err := d.watch(ctx)
+	if err != nil {
+		return err
+	}
+	defer stopWatch()
 	var copied, estimated int64
-	err := until(ctx, 3*time.Minute, "the middle of the copy", func() (bool, error) {
+	err = until(ctx, 3*time.Minute, "the middle of the copy", func() (bool, error) {
 		var t struct {
 			Tables []struct {
 				RowsDone      int64 `json:"rows_done"`

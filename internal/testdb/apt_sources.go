@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -84,7 +85,7 @@ func parseStanzas(text string) []aptEntry {
 			lines = append(lines, strings.TrimRight(line, "\n"))
 		}
 	}
-	for _, stanza := range strings.Split(strings.Join(lines, "\n"), "\n\n") {
+	for stanza := range strings.SplitSeq(strings.Join(lines, "\n"), "\n\n") {
 		var e aptEntry
 		types, enabled := "", true
 		for line := range strings.Lines(stanza) {
@@ -135,7 +136,7 @@ func parseLines(text string) []aptEntry {
 		if inner, ok := strings.CutPrefix(rest, "["); ok {
 			options, after, _ := strings.Cut(inner, "]")
 			rest = after
-			for _, option := range strings.Fields(options) {
+			for option := range strings.FieldsSeq(options) {
 				key, value, _ := strings.Cut(option, "=")
 				if name := names[strings.ToLower(key)]; name != "" {
 					e.options = append(e.options, name+": "+strings.ReplaceAll(value, ",", " "))
@@ -153,10 +154,5 @@ func parseLines(text string) []aptEntry {
 }
 
 func hasWord(text, word string) bool {
-	for _, w := range strings.Fields(text) {
-		if w == word {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(strings.Fields(text), word)
 }
