@@ -94,7 +94,7 @@ func (h *handlers) LimitTask(ctx context.Context, r api.LimitTaskRequestObject) 
 	b := value(r.Body)
 	limits := task.Limits{MBPerSecond: value(b.Limits.MbPerSecond), RowsPerSecond: value(b.Limits.RowsPerSecond)}
 	if limits.MBPerSecond < 0 || limits.MBPerSecond > 9999 || limits.RowsPerSecond < 0 {
-		return nil, &control.Invalid{Fields: []control.FieldError{{Field: "limits", Message: "mb_per_second must be 0 (none) to 9999, rows_per_second 0 or more"}}}
+		return nil, invalid("limits", "mb_per_second must be 0 (none) to 9999, rows_per_second 0 or more")
 	}
 	out, err := send(ctx, h, r.ID, contract.UpdateLimit, contract.LimitRequest{Command: command(b.Revision), Limits: limits}, r.Params.IdempotencyKey)
 	return api.LimitTask200JSONResponse{OutcomeJSONResponse: out}, err
@@ -104,7 +104,7 @@ func (h *handlers) LimitTask(ctx context.Context, r api.LimitTaskRequestObject) 
 func (h *handlers) CompareTask(ctx context.Context, r api.CompareTaskRequestObject) (api.CompareTaskResponseObject, error) {
 	b := value(r.Body)
 	if !b.Type.Valid() {
-		return nil, &control.Invalid{Fields: []control.FieldError{{Field: "type", Message: "must be objects, rows or values"}}}
+		return nil, invalid("type", "must be objects, rows or values")
 	}
 	out, err := send(ctx, h, r.ID, contract.UpdateCompare, contract.CompareRequest{Command: command(b.Revision), Type: string(b.Type), Tables: value(b.Tables)}, r.Params.IdempotencyKey)
 	return api.CompareTask200JSONResponse{OutcomeJSONResponse: out}, err
@@ -114,7 +114,7 @@ func (h *handlers) CompareTask(ctx context.Context, r api.CompareTaskRequestObje
 func (h *handlers) SetCredentials(ctx context.Context, r api.SetCredentialsRequestObject) (api.SetCredentialsResponseObject, error) {
 	b := value(r.Body)
 	if !b.Side.Valid() {
-		return nil, &control.Invalid{Fields: []control.FieldError{{Field: "side", Message: "must be source or destination"}}}
+		return nil, invalid("side", "must be source or destination")
 	}
 	id, err := h.service.Resolve(ctx, r.ID)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 )
 
 // shownTasks is how many tasks the first page lists.
-const shownTasks = 200
+const shownTasks = 100
 
 func registerPages(e *echo.Echo, h *handlers, guard *auth.Guard, pages *console.Pages) {
 	e.GET("/", h.firstPage(pages), guard.Page)
@@ -44,11 +44,12 @@ func signInPage(c echo.Context, pages *console.Pages, status int, data console.S
 func (h *handlers) firstPage(pages *console.Pages) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		data := console.Tasks{WebUI: h.service.WebUI, Version: h.version}
-		lines, _, err := h.service.List(c.Request().Context(), control.Filter{Limit: shownTasks})
+		lines, next, err := h.service.List(c.Request().Context(), control.Filter{Limit: shownTasks})
 		if err != nil {
 			p := problem(err)
 			data.Error = p.Code + ": " + value(p.Detail) + "; " + value(p.Remedy)
 		}
+		data.More = next != ""
 		for _, l := range lines {
 			t := renderLine(h.service, l)
 			data.Tasks = append(data.Tasks, console.Task{

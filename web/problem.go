@@ -20,6 +20,7 @@ func problem(err error) api.Problem {
 	var unknown *control.Unknown
 	var refused *control.Refused
 	var invalid *control.Invalid
+	var unknownFields unknownFields
 	var plain *echo.HTTPError
 	switch {
 	case errors.As(err, &unknown):
@@ -28,6 +29,9 @@ func problem(err error) api.Problem {
 			Detail: new(unknown.Error()), Outcome: new("unknown"), OperationID: &unknown.OperationID, Remedy: new(fault.NoWorker.Remedy),
 		}
 	case errors.As(err, &refused):
+		if c := refused.Code; c == fault.InvalidField.Code || c == fault.StartInPast.Code || c == fault.PauseMode.Code {
+			return fieldProblem(fault.Definition{Code: c, Message: refused.Message, Remedy: refused.Remedy}, []control.FieldError{{Field: refused.Object, Message: refused.Message}})
+		}
 		p := newProblem(http.StatusConflict, refused.Code, refused.Object, refused.Message, refused.Remedy)
 		if refused.Code == fault.LateRevision.Code {
 			p.Status, p.Title = http.StatusPreconditionFailed, "changed meanwhile"
@@ -40,13 +44,9 @@ func problem(err error) api.Problem {
 		p.AvailableActions = &actions
 		return p
 	case errors.As(err, &invalid):
-		p := newProblem(http.StatusUnprocessableEntity, fault.InvalidField.Code, "", fault.InvalidField.Message, fault.InvalidField.Remedy)
-		fields := make([]api.FieldError, 0, len(invalid.Fields))
-		for _, f := range invalid.Fields {
-			fields = append(fields, api.FieldError(f))
-		}
-		p.Fields = &fields
-		return p
+		return fieldProblem(fault.InvalidField, invalid.Fields)
+	case errors.As(err, &unknownFields):
+		return fieldProblem(fault.UnknownField, unknownFields)
 	case errors.As(err, &plain):
 		return httpProblem(plain)
 	}
@@ -54,6 +54,17 @@ func problem(err error) api.Problem {
 		return newProblem(statusOf(f), f.Code, f.Object, f.Message, f.Remedy)
 	}
 	return newProblem(http.StatusInternalServerError, fault.Internal.Code, "", fault.Internal.Message, fault.Internal.Remedy)
+}
+
+// fieldProblem says field by field what is wrong with a request.
+func fieldProblem(d fault.Definition, wrong []control.FieldError) api.Problem {
+	p := newProblem(http.StatusUnprocessableEntity, d.Code, "", d.Message, d.Remedy)
+	fields := make([]api.FieldError, 0, len(wrong))
+	for _, f := range wrong {
+		fields = append(fields, api.FieldError(f))
+	}
+	p.Fields = &fields
+	return p
 }
 
 func newProblem(status int, code, object, message, remedy string) api.Problem {
@@ -75,7 +86,7 @@ func statusOf(f *fault.Error) int {
 		return http.StatusUnauthorized
 	case fault.NameTaken.Code, fault.RefusedInState.Code:
 		return http.StatusConflict
-	case fault.InvalidField.Code, fault.UnknownField.Code, fault.InvalidFile.Code:
+	case fault.InvalidField.Code, fault.UnknownField.Code, fault.InvalidFile.Code, fault.KeyReused.Code:
 		return http.StatusUnprocessableEntity
 	case fault.TemporalUnavailable.Code, fault.NoWorker.Code, fault.KeysMissing.Code:
 		return http.StatusServiceUnavailable
@@ -86,25 +97,25 @@ func statusOf(f *fault.Error) int {
 	}
 }
 
-// httpProblem is what Echo refuses by itself: paths, methods, bodies.
+// httpProblem is what Echo and the generated code refuse by themselves: paths,
+// methods, parameters, bodies.
 func httpProblem(err *echo.HTTPError) api.Problem {
-	if err.Code == http.StatusBadRequest {
-		message := "the request cannot be read"
-		var field *json.UnmarshalTypeError
-		switch cause := errors.Unwrap(err); {
-		case errors.As(err, &field):
-			message = field.Field + ": must be a " + field.Type.String()
-		case cause != nil && strings.Contains(cause.Error(), "unknown field"):
-			return newProblem(http.StatusUnprocessableEntity, fault.UnknownField.Code, unknownField(cause), fault.UnknownField.Message, fault.UnknownField.Remedy)
-		}
-		return newProblem(http.StatusBadRequest, fault.InvalidField.Code, "", message, fault.InvalidField.Remedy)
+	if inner, ok := errors.AsType[*echo.HTTPError](err.Internal); ok {
+		err = inner // a body that grew too large while it was read
 	}
-	return newProblem(err.Code, fault.InvalidField.Code, "", strings.ToLower(http.StatusText(err.Code)), "see /openapi.yaml for paths and methods")
-}
-
-func unknownField(err error) string {
-	_, name, _ := strings.Cut(err.Error(), "unknown field ")
-	return strings.Trim(name, `"`)
+	message, _ := err.Message.(string)
+	if parameter, ok := strings.CutPrefix(message, "Invalid format for parameter "); ok {
+		parameter, _, _ = strings.Cut(parameter, ":")
+		return fieldProblem(fault.InvalidField, []control.FieldError{{Field: parameter, Message: "has a wrong form"}})
+	}
+	switch err.Code {
+	case http.StatusNotFound, http.StatusMethodNotAllowed:
+		return newProblem(err.Code, fault.NoSuchPath.Code, "", strings.ToLower(http.StatusText(err.Code)), fault.NoSuchPath.Remedy)
+	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType:
+		return newProblem(err.Code, fault.Unreadable.Code, "", fault.Unreadable.Message, fault.Unreadable.Remedy)
+	default:
+		return newProblem(err.Code, fault.Internal.Code, "", strings.ToLower(http.StatusText(err.Code)), fault.Internal.Remedy)
+	}
 }
 
 // handleError answers a failed request.
@@ -123,17 +134,4 @@ func handleError(log zerolog.Logger) echo.HTTPErrorHandler {
 			log.Debug().Err(err).Msg("answer not written")
 		}
 	}
-}
-
-// strictJSON refuses unknown fields in request bodies.
-type strictJSON struct{ echo.DefaultJSONSerializer }
-
-// Deserialize decodes a body and refuses unknown fields.
-func (strictJSON) Deserialize(c echo.Context, into any) error {
-	decoder := json.NewDecoder(c.Request().Body)
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(into); err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest).SetInternal(err)
-	}
-	return nil
 }

@@ -58,7 +58,7 @@ func (h *handlers) users(ctx context.Context, id string) (*strings.Replacer, err
 // ListTables shows the progress of tables.
 func (h *handlers) ListTables(ctx context.Context, r api.ListTablesRequestObject) (api.ListTablesResponseObject, error) {
 	var answer contract.TablesAnswer
-	if err := h.page(ctx, r.ID, control.Page{Kind: contract.InspectTables, After: value(r.Params.Cursor), Limit: limitOf(r.Params.Limit)}, &answer); err != nil {
+	if err := h.page(ctx, r.ID, control.Page{Kind: contract.InspectTables, After: value(r.Params.Cursor)}, r.Params.Limit, &answer); err != nil {
 		return nil, err
 	}
 	out := api.ListTables200JSONResponse{Tables: make([]api.TableProgress, 0, len(answer.Tables)), Next: answer.Next}
@@ -74,8 +74,11 @@ func (h *handlers) ListTables(ctx context.Context, r api.ListTablesRequestObject
 // ListLogs shows the task's log.
 func (h *handlers) ListLogs(ctx context.Context, r api.ListLogsRequestObject) (api.ListLogsResponseObject, error) {
 	var answer contract.LogsAnswer
-	p := control.Page{Kind: contract.InspectLogs, After: value(r.Params.Cursor), Limit: limitOf(r.Params.Limit), Level: string(value(r.Params.Level))}
-	if err := h.page(ctx, r.ID, p, &answer); err != nil {
+	if level := r.Params.Level; level != nil && !slices.Contains([]string{"info", "warn", "error"}, string(*level)) {
+		return nil, invalid("level", "must be info, warn or error")
+	}
+	p := control.Page{Kind: contract.InspectLogs, After: value(r.Params.Cursor), Level: string(value(r.Params.Level))}
+	if err := h.page(ctx, r.ID, p, r.Params.Limit, &answer); err != nil {
 		return nil, err
 	}
 	out := api.ListLogs200JSONResponse{Lines: make([]api.LogLine, 0, len(answer.Lines)), Next: answer.Next}
@@ -106,8 +109,8 @@ func (h *handlers) ListComparisons(ctx context.Context, r api.ListComparisonsReq
 // GetComparison shows one comparison.
 func (h *handlers) GetComparison(ctx context.Context, r api.GetComparisonRequestObject) (api.GetComparisonResponseObject, error) {
 	var answer contract.ComparisonAnswer
-	p := control.Page{Kind: contract.InspectDifferences, Comparison: r.N, After: value(r.Params.Cursor), Limit: limitOf(r.Params.Limit)}
-	if err := h.page(ctx, r.ID, p, &answer); err != nil {
+	p := control.Page{Kind: contract.InspectDifferences, Comparison: r.N, After: value(r.Params.Cursor)}
+	if err := h.page(ctx, r.ID, p, r.Params.Limit, &answer); err != nil {
 		return nil, err
 	}
 	out := api.GetComparison200JSONResponse{
@@ -198,6 +201,9 @@ func (h *handlers) TestTask(ctx context.Context, r api.TestTaskRequestObject) (a
 	}
 	sides := []task.Side{task.SourceSide, task.DestinationSide}
 	if side := value(r.Body).Side; side != nil {
+		if !side.Valid() {
+			return nil, invalid("side", "must be source or destination")
+		}
 		sides = []task.Side{task.Side(*side)}
 	}
 	out := api.TestTask200JSONResponse{Ok: true}
@@ -215,14 +221,14 @@ func (h *handlers) TestTask(ctx context.Context, r api.TestTaskRequestObject) (a
 func (h *handlers) TestConnection(ctx context.Context, r api.TestConnectionRequestObject) (api.TestConnectionResponseObject, error) {
 	b := value(r.Body)
 	if !b.Side.Valid() {
-		return nil, &control.Invalid{Fields: []control.FieldError{{Field: "side", Message: "must be source or destination"}}}
+		return nil, invalid("side", "must be source or destination")
 	}
 	e, err := endpointOf(b.Endpoint)
 	if err != nil {
 		return nil, err
 	}
 	if e.Host == "" || e.User == "" || e.Port < 0 || e.Port > 65535 {
-		return nil, &control.Invalid{Fields: []control.FieldError{{Field: "endpoint", Message: "host, port and user are needed"}}}
+		return nil, invalid("endpoint", "host, port and user are needed")
 	}
 	group := value(b.WorkerGroup)
 	if group == "" {
@@ -268,7 +274,11 @@ func (h *handlers) Version(context.Context, api.VersionRequestObject) (api.Versi
 	return api.Version200JSONResponse{Version: h.version}, nil
 }
 
-func (h *handlers) page(ctx context.Context, taskOrName string, p control.Page, into any) error {
+func (h *handlers) page(ctx context.Context, taskOrName string, p control.Page, limit *int, into any) error {
+	var err error
+	if p.Limit, err = limitOf(limit); err != nil {
+		return err
+	}
 	id, err := h.service.Resolve(ctx, taskOrName)
 	if err != nil {
 		return err
@@ -276,11 +286,19 @@ func (h *handlers) page(ctx context.Context, taskOrName string, p control.Page, 
 	return h.service.Page(ctx, id, p, into)
 }
 
-func limitOf(p *int) int {
-	if p == nil || *p < 1 || *p > 1000 {
-		return 100
+// limitOf is the size of a page.
+func limitOf(p *int) (int, error) {
+	if p == nil {
+		return 100, nil
 	}
-	return *p
+	if *p < 1 || *p > 1000 {
+		return 0, invalid("limit", "must be 1 to 1000")
+	}
+	return *p, nil
+}
+
+func invalid(field, message string) error {
+	return &control.Invalid{Fields: []control.FieldError{{Field: field, Message: message}}}
 }
 
 // known is null for a count that could not be read.

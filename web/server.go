@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -13,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"shardlift/internal/config"
+	"shardlift/internal/fault"
 	"shardlift/web/api"
 	"shardlift/web/auth"
 	"shardlift/web/console"
@@ -21,6 +23,9 @@ import (
 // largestBody is the largest request: a task file with a few certificates.
 const largestBody = "4M"
 
+// readyTime is how long /readyz waits for Temporal.
+const readyTime = 3 * time.Second
+
 // newServer puts API, pages and health together. ready says why the process
 // cannot work yet, nil when it can.
 func newServer(h *handlers, guard *auth.Guard, pages *console.Pages, ready func(context.Context) error, metrics http.Handler, log zerolog.Logger) *echo.Echo {
@@ -28,29 +33,60 @@ func newServer(h *handlers, guard *auth.Guard, pages *console.Pages, ready func(
 	e.HideBanner, e.HidePort = true, true
 	e.JSONSerializer = strictJSON{}
 	e.HTTPErrorHandler = handleError(log)
-	e.Use(middleware.Recover(), middleware.BodyLimit(largestBody), middleware.SecureWithConfig(middleware.SecureConfig{
-		ContentSecurityPolicy: "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'",
+	e.Use(logRequests(log), recoverPanics(log), middleware.SecureWithConfig(middleware.SecureConfig{
+		ContentSecurityPolicy: "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 		XFrameOptions:         "DENY", ContentTypeNosniff: "nosniff", ReferrerPolicy: "no-referrer",
-	}), logRequests(log))
+	}), notStored, middleware.BodyLimit(largestBody), guardAPI(guard))
 
-	api.RegisterHandlers(guarded{e.Group("", guard.API)}, api.NewStrictHandler(h, nil))
+	api.RegisterHandlers(e, api.NewStrictHandler(h, nil))
 	e.GET("/openapi.yaml", func(c echo.Context) error { return c.Blob(http.StatusOK, "application/yaml", api.Document) })
 	registerPages(e, h, guard, pages)
 
-	health := e.Group("", auth.Loopback)
-	health.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
-	health.GET("/readyz", func(c echo.Context) error {
-		if err := ready(c.Request().Context()); err != nil {
+	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") }, auth.Loopback)
+	e.GET("/readyz", func(c echo.Context) error {
+		ctx, cancel := context.WithTimeout(c.Request().Context(), readyTime)
+		defer cancel()
+		if err := ready(ctx); err != nil {
 			return c.String(http.StatusServiceUnavailable, err.Error()+"\n")
 		}
 		return c.String(http.StatusOK, "ok\n")
-	})
-	health.GET("/metrics", echo.WrapHandler(metrics))
+	}, auth.Loopback)
+	e.GET("/metrics", echo.WrapHandler(metrics), auth.Loopback)
 	return e
 }
 
-// guarded gives the generated registration a group whose routes need the token.
-type guarded struct{ *echo.Group }
+// recoverPanics logs where a handler panicked; the panic's text may hold anything.
+func recoverPanics(log zerolog.Logger) echo.MiddlewareFunc {
+	return middleware.RecoverWithConfig(middleware.RecoverConfig{
+		DisableStackAll: true,
+		LogErrorFunc: func(c echo.Context, _ error, stack []byte) error {
+			log.Error().Str("route", c.Path()).Str("stack", string(stack)).Msg("handler panicked")
+			return fault.Internal.New(c.Path(), "")
+		},
+	})
+}
+
+// notStored keeps answers, which may name hosts and users, out of caches.
+func notStored(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
+		return next(c)
+	}
+}
+
+// guardAPI makes every route below /api/ need the token. A group would answer
+// 404 for a wrong method.
+func guardAPI(guard *auth.Guard) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		guarded := guard.API(onlyJSON(next))
+		return func(c echo.Context) error {
+			if strings.HasPrefix(c.Path(), "/api/") {
+				return guarded(c)
+			}
+			return next(c)
+		}
+	}
+}
 
 func logRequests(log zerolog.Logger) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
@@ -72,18 +108,16 @@ func serve(ctx context.Context, e *echo.Echo, s config.Web, log zerolog.Logger) 
 	if err != nil {
 		return fmt.Errorf("listen on %s (choose another with --listen): %w", s.Listen, err)
 	}
-	e.Listener = listener
 	log.Info().Str("listen", listener.Addr().String()).Msg("web is up")
+	e.Server.Handler, e.Server.ReadHeaderTimeout, e.Server.ReadTimeout, e.Server.IdleTimeout = e, 10*time.Second, time.Minute, 2*time.Minute
 	failed := make(chan error, 1)
 	go func() {
 		if s.TLSCert != "" {
-			e.TLSListener = nil
 			failed <- e.Server.ServeTLS(listener, s.TLSCert, s.TLSKey)
 			return
 		}
 		failed <- e.Server.Serve(listener)
 	}()
-	e.Server.Handler, e.Server.ReadHeaderTimeout = e, 10*time.Second
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serve: %w", err)

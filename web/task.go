@@ -10,6 +10,7 @@ import (
 
 	"shardlift/internal/contract"
 	"shardlift/internal/control"
+	"shardlift/internal/fault"
 	"shardlift/internal/lifecycle"
 	"shardlift/internal/position"
 	"shardlift/internal/secret"
@@ -38,12 +39,16 @@ func renderTask(s *control.Service, d control.Details, now time.Time) api.Task {
 		t.Type, t.Phase, t.StatusSince = string(d.Memory.Type), string(d.Memory.Phase), &since
 		t.WorkerGroup = &d.Memory.WorkerGroup
 		t.Warnings = append(t.Warnings, "no worker answers: this is what was known at the last change of status; run `shardlift doctor`")
-		t.Sequences.State = "pending"
+		t.Precheck.State, t.Sequences.State = "unknown", "unknown"
 	}
 	renderLive(&t, d)
 	status = renderPending(&t, d, status, now)
+	if d.Ended && !status.Ended() {
+		status = renderEnded(&t, status)
+	} else {
+		renderActions(&t, status)
+	}
 	t.Status, t.StatusLabel = string(status), status.Label()
-	renderActions(&t, status)
 	t.Source.Endpoint, t.Source.User = shown(s, d.TaskID, task.SourceSide, source)
 	t.Destination.Endpoint, t.Destination.User = shown(s, d.TaskID, task.DestinationSide, destination)
 	return t
@@ -175,6 +180,21 @@ func renderActions(t *api.Task, status lifecycle.Status) {
 			t.AvailableActions = append(t.AvailableActions, string(a))
 		}
 	}
+}
+
+// renderEnded shows a task whose workflow was terminated in Temporal: it failed
+// where it was, and can only be deleted.
+func renderEnded(t *api.Task, status lifecycle.Status) lifecycle.Status {
+	e := renderError(contract.ErrorInfo{
+		Code: fault.EndedOutside.Code, Class: string(fault.EndedOutside.Class), Object: "task " + t.Name,
+		Message: fault.EndedOutside.Message, Remedy: fault.EndedOutside.Remedy,
+	})
+	t.LastError = &e
+	renderActions(t, lifecycle.ReleaseDone)
+	if status == lifecycle.WaitingForStart {
+		return lifecycle.StartFailed
+	}
+	return lifecycle.Phase(t.Phase).FailedStatus()
 }
 
 func renderSummary(p contract.PrecheckSummary) api.PrecheckSummary {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -36,7 +37,7 @@ func (h *handlers) CreateTask(ctx context.Context, r api.CreateTaskRequestObject
 		if err := h.service.Validate(&f); err != nil {
 			return nil, err
 		}
-		return api.CreateTask200JSONResponse(preview(f)), nil
+		return api.CreateTask200JSONResponse(h.preview(f)), nil
 	}
 	id, created, err := h.service.Create(ctx, f, actorAPI, value(r.Params.IdempotencyKey))
 	if err != nil {
@@ -55,9 +56,9 @@ func (h *handlers) CreateTask(ctx context.Context, r api.CreateTaskRequestObject
 // ListTasks lists tasks by one call to visibility.
 func (h *handlers) ListTasks(ctx context.Context, r api.ListTasksRequestObject) (api.ListTasksResponseObject, error) {
 	p := r.Params
-	limit := 100
-	if p.Limit != nil {
-		limit = *p.Limit
+	limit, err := limitOf(p.Limit)
+	if err != nil {
+		return nil, err
 	}
 	lines, next, err := h.service.List(ctx, control.Filter{
 		Status: value(p.Status), Tag: value(p.Tag), Name: value(p.Name), Attention: value(p.Attention), Limit: limit, Cursor: value(p.Cursor),
@@ -94,8 +95,8 @@ func (h *handlers) EditTask(ctx context.Context, r api.EditTaskRequestObject) (a
 	}
 	revision := 0
 	if match := strings.Trim(value(r.Params.IfMatch), `"`); match != "" {
-		if revision, err = strconv.Atoi(match); err != nil {
-			return nil, &control.Invalid{Fields: []control.FieldError{{Field: "If-Match", Message: "must be the task's revision"}}}
+		if revision, err = strconv.Atoi(match); err != nil || revision < 1 {
+			return nil, invalid("If-Match", "must be the task's revision")
 		}
 	}
 	out, err := h.service.Edit(ctx, id, f, contract.Command{Actor: actorAPI, Revision: revision}, value(r.Params.IdempotencyKey))
@@ -152,13 +153,15 @@ func endpointOf(body api.EndpointFile) (task.Endpoint, error) {
 }
 
 // preview is a valid file as a task that was not created.
-func preview(f task.File) api.Task {
-	t := renderTask(&control.Service{}, control.Details{TaskID: "", Name: f.Name}, time.Now())
+func (h *handlers) preview(f task.File) api.Task {
+	t := renderTask(h.service, control.Details{TaskID: "", Name: f.Name}, time.Now())
 	t.Description, t.Type, t.Status, t.StatusLabel, t.Phase = f.Description, string(f.Type), "CONFIGURATION", "Configuration", "configuration"
 	t.CreatedAt, t.StatusSince, t.Warnings = nil, nil, []string{}
 	t.Source.Endpoint, t.Source.User = fmt.Sprintf("%s:%d", f.Source.Host, f.Source.Port), f.Source.User
 	t.Destination.Endpoint, t.Destination.User = fmt.Sprintf("%s:%d", f.Destination.Host, f.Destination.Port), f.Destination.User
-	t.Tags, t.WorkerGroup = f.Tags, &f.WorkerGroup
+	maps.Copy(t.Tags, f.Tags)
+	t.WorkerGroup = &f.WorkerGroup
+	t.Precheck.State, t.Sequences.State = "none", "pending"
 	t.Temporal.WorkflowID, t.Temporal.URL = "", ""
 	return t
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -69,11 +70,15 @@ func (g *Guard) SignIn(c echo.Context, token string) bool {
 	return true
 }
 
-// Loopback lets requests from this machine through.
+// Loopback lets requests from this machine through, but not what a proxy on it
+// passes on.
 func Loopback(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		host, _, err := net.SplitHostPort(c.Request().RemoteAddr)
-		if err != nil || !net.ParseIP(host).IsLoopback() || c.Request().Header.Get("X-Forwarded-For") != "" {
+		forwarded := slices.ContainsFunc([]string{"Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"}, func(header string) bool {
+			return c.Request().Header.Get(header) != ""
+		})
+		if err != nil || forwarded || !net.ParseIP(host).IsLoopback() {
 			return echo.ErrNotFound
 		}
 		return next(c)

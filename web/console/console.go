@@ -20,7 +20,9 @@ type Task struct {
 
 // Tasks is the first page.
 type Tasks struct {
-	Tasks   []Task
+	Tasks []Task
+	// More says that there are older tasks.
+	More    bool
 	Error   string
 	WebUI   string
 	Version string
