@@ -32,6 +32,7 @@ func TestTask_PausesAndResumesInEveryPhase(t *testing.T) {
 	m.begin()
 	stop := m.traffic(1)
 	defer stop()
+	most := m.countConnections()
 
 	s.eventually(time.Minute, "copied rows", func() bool { return m.copied() > 0 })
 	m.must("pause", "")
@@ -60,9 +61,36 @@ func TestTask_PausesAndResumesInEveryPhase(t *testing.T) {
 	m.synced(time.Minute)
 	stop()
 	m.synced(time.Minute)
+	require.Equal(t, "CONSISTENT", m.compare("values"))
 	m.requireEqual()
 	next.signal(syscall.SIGTERM)
 	<-next.done
+	seen := most()
+	require.Greater(t, seen, 2)
+	require.LessOrEqual(t, seen, 10, "max_connections of the source holds over copy, binlog, watch and comparison")
+}
+
+// countConnections watches the task's connections to the source; the returned
+// function ends that and gives the highest number.
+func (m *move) countConnections() func() int {
+	most, done, ended := 0, make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(50 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+			}
+			var n int
+			if err := m.db.QueryRowContext(m.t.Context(), "SELECT COUNT(*) FROM information_schema.processlist WHERE user = '"+m.user+"'").Scan(&n); err == nil {
+				most = max(most, n)
+			}
+		}
+	}()
+	return func() int { close(done); <-ended; return most }
 }
 
 // TestTask_StopDuringCopyLeavesTheRowsAlone: what is copied stays, and a stop
