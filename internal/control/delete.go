@@ -50,12 +50,13 @@ func (s *Service) Delete(ctx context.Context, taskID, actor string) (Operation, 
 	out := Operation{ID: deletionPrefix + "~" + taskID, State: "running"}
 	ctx, cancel := context.WithTimeout(ctx, deleteWait)
 	defer cancel()
-	if err := run.Get(ctx, nil); err == nil {
+	err = run.Get(ctx, nil)
+	if err == nil {
 		out.State = "done"
-	} else if ctx.Err() == nil {
-		return out, deletionError(err)
+	} else if failed, ok := errors.AsType[*temporal.WorkflowExecutionError](err); ok {
+		return out, deletionError(failed)
 	}
-	return out, nil
+	return out, nil // not heard of the end in time: it goes on
 }
 
 // deletion says how far a deletion is.
@@ -82,5 +83,5 @@ func deletionError(err error) error {
 	if failed, ok := errors.AsType[*temporal.ApplicationError](err); ok {
 		return stepFault(failed, "deletion")
 	}
-	return fault.TemporalUnavailable.Wrap(err, "deletion")
+	return fault.StepFailed.New("deletion", "it was ended before it was done; delete the task again")
 }

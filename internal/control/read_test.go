@@ -260,3 +260,22 @@ func TestDoctor_CountsWorkers(t *testing.T) {
 	require.NotContains(t, fmt.Sprint(r.Doctor(t.Context(), r.group)), "canary")
 	require.True(t, strings.HasSuffix(r.URL("t1"), "/workflows/migration%2Ft1"))
 }
+
+// What failed in the deletion is told; that it takes long is no failure.
+func TestDelete_FailureIsTold(t *testing.T) {
+	r := newRig(t)
+	stop := r.work()
+	id := r.create(name())
+	require.NoError(t, r.Temporal.TerminateWorkflow(t.Context(), contract.MigrationID(id), "", "by hand"))
+	began := time.Now()
+	operation, err := r.Delete(t.Context(), id, "alice")
+	require.NoError(t, err)
+	require.Equal(t, "running", operation.State, "its activities are played by nobody")
+	require.Less(t, time.Since(began), deleteWait+5*time.Second)
+	stop()
+	require.NoError(t, r.Temporal.TerminateWorkflow(t.Context(), contract.DeleteID(id), "", "by hand"))
+	operation, err = r.Operation(t.Context(), operation.ID)
+	require.NoError(t, err)
+	require.Equal(t, "failed", operation.State)
+	require.Error(t, operation.Err)
+}
