@@ -1,9 +1,10 @@
 #!/bin/sh
-# Makes the sample shop's tables in the DDM simulator. Safe to run again.
+# Makes the sample shop's tables in the DDM simulator, which takes no comments as
+# DDM takes none. Safe to run again.
 set -eu
 
 export MYSQL_PWD="$DDM_PASSWORD"
-ddm() { mysql --protocol=tcp -h ddmsim -P 5066 -u ddm --default-auth=mysql_native_password shop "$@"; }
+ddm() { mysql --skip-comments --protocol=tcp -h ddmsim -P 5066 -u ddm --default-auth=mysql_native_password shop "$@"; }
 
 attempt=0
 until ddm -e 'SELECT 1' >/dev/null 2>&1; do

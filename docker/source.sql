@@ -1,8 +1,8 @@
 -- The sample shop: 5,000 customers, 1,000 products, 50,000 orders, 100,000 items.
 -- Runs once, when the source's volume is empty. The server makes the schema.
-CREATE USER 'shardlift'@'%' IDENTIFIED BY 'shardlift';
-GRANT SELECT, SHOW VIEW, TRIGGER ON shop.* TO 'shardlift'@'%';
-GRANT REPLICATION SLAVE, REPLICATION CLIENT, XA_RECOVER_ADMIN ON *.* TO 'shardlift'@'%';
+CREATE USER 'shardlift'@'%' IDENTIFIED BY 'sample-Source-1';
+GRANT SELECT, SHOW VIEW, EVENT, LOCK TABLES ON shop.* TO 'shardlift'@'%';
+GRANT REPLICATION SLAVE, REPLICATION CLIENT, PROCESS, XA_RECOVER_ADMIN ON *.* TO 'shardlift'@'%';
 
 SET NAMES utf8mb4;
 USE shop;
