@@ -15,6 +15,7 @@ import (
 	"shardlift/internal/secret"
 	"shardlift/internal/table"
 	"shardlift/internal/task"
+	"shardlift/internal/testdb"
 )
 
 // plan puts one table into the plan, as PlanCopy does.
@@ -143,7 +144,7 @@ func TestReset_ClearsProgressAndTruncatesOnRequestOnly(t *testing.T) {
 }
 
 func TestReport_SaysWhetherTheSourceWasWrittenAfterTheStop(t *testing.T) {
-	r := newRig(t)
+	r := rigOn(t, testdb.Own(t, "mysql97"))
 	r.plan()
 	stop := must(r, r.ReadHead, r.ref)
 	r.applied(stop.Position)
@@ -190,7 +191,7 @@ func TestCompare_FindsAChangedRowAndShowsIt(t *testing.T) {
 }
 
 func TestWatch_TellsProgressAndLostHistory(t *testing.T) {
-	r := newRig(t)
+	r := rigOn(t, testdb.Own(t, "mysql97"))
 	r.plan()
 	head := must(r, r.ReadHead, r.ref)
 	d, s, err := openStore(t.Context(), r.resolve(), 1)

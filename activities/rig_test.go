@@ -34,7 +34,12 @@ type rig struct {
 
 func newRig(t *testing.T, change ...func(*task.File)) *rig {
 	t.Helper()
-	server := testdb.Get(t, "mysql97")
+	return rigOn(t, testdb.Get(t, "mysql97"), change...)
+}
+
+// rigOn is newRig on a server of the test's own, where nobody else writes the binlog.
+func rigOn(t *testing.T, server *testdb.Server, change ...func(*task.File)) *rig {
+	t.Helper()
 	ring, err := secret.NewKeyRing()
 	require.NoError(t, err)
 	r := &rig{t: t, ref: contract.TaskRef{TaskID: uuid.NewString(), Revision: 1}, server: server, source: server.Schema(t), to: server.Schema(t), answer: ring}
