@@ -213,7 +213,7 @@ func TestStream_KilledDumpReadsTheTransactionAgain(t *testing.T) {
 				start = r.filePosition()
 			}
 			execOn(t, session, "BEGIN")
-			for i := range 20 {
+			for i := range 50 {
 				values := make([]string, 500)
 				for k := range values {
 					values[k] = fmt.Sprintf("(%d, REPEAT('x', 900))", i*500+k)
@@ -223,24 +223,29 @@ func TestStream_KilledDumpReadsTheTransactionAgain(t *testing.T) {
 			execOn(t, session, "COMMIT", "INSERT INTO a VALUES (100000, 'last')")
 			end := r.head()
 
+			r.change = func(c *Config) { c.QueueBytes = 1 << 20 }
 			s := r.open(start)
 			committed, rows := start, 0
-			r.read(s, func(e Event) bool { rows += len(e.Changes); return rows > 4000 })
-			r.killDump(s)
-			var err error
-			var e Event
-			for err == nil {
-				if e, err = s.Next(t.Context()); err == nil && e.Kind == Commit {
-					committed = e.Position
+			var events, open []Event // of ended transactions, and of the one that is read
+			take := func(e Event) {
+				rows += len(e.Changes)
+				if open = append(open, e); e.Kind == Commit {
+					events, open, committed = append(events, open...), nil, e.Position
 				}
 			}
-			if covered, _ := committed.Covers(end); covered {
-				continue // everything was under way already
+			r.read(s, func(e Event) bool { take(e); return rows > 4000 })
+			r.killDump(s)
+			e, err := s.Next(t.Context())
+			for ; err == nil; e, err = s.Next(t.Context()) {
+				take(e)
 			}
 			require.Equal(t, fault.Retry, fault.ClassOf(err), err)
+			covered, coverErr := committed.Covers(end)
+			require.NoError(t, coverErr)
+			require.False(t, covered, "everything was under way already: the transaction is too small")
 			s.Close()
-			events := r.readTo(r.open(committed), end)
-			require.Equal(t, r.selectAll("a"), play(t, events)["a"])
+			events = append(events, r.readTo(r.open(committed), end)...)
+			require.True(t, equalState(r.selectAll("a"), play(t, events)["a"]), "the state differs")
 		}
 	})
 }

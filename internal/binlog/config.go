@@ -24,7 +24,8 @@ type Tables interface {
 type Config struct {
 	Conn         mysqlconn.Config
 	Capabilities mysqlconn.Capabilities
-	// ServerID names this client towards the source; see ServerID.
+	// ServerID names this client towards the source; see ServerID. Its low 12
+	// bits are varied by Open.
 	ServerID uint32
 	// From is the committed position: a GTID set, or file and offset.
 	From      position.Position
@@ -36,6 +37,9 @@ type Config struct {
 	// Heartbeat is how often the source shows life when nothing happens,
 	// default 5 s; four of them missing break the connection.
 	Heartbeat time.Duration
+	// QueueBytes bounds the events that wait for Next, default 16 MiB; one event
+	// that is larger is let in alone.
+	QueueBytes int64
 	// XABytes bounds the changes of prepared XA transactions, default 128 MiB.
 	XABytes int
 	// UndoBytes bounds the changes of one transaction that can be taken back,
@@ -46,6 +50,9 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	if c.Heartbeat == 0 {
 		c.Heartbeat = 5 * time.Second
+	}
+	if c.QueueBytes == 0 {
+		c.QueueBytes = 16 << 20
 	}
 	if c.XABytes == 0 {
 		c.XABytes = 128 << 20

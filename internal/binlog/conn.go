@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -13,8 +14,9 @@ const closeTimeout = 3 * time.Second
 // connections makes the syncer's connections and can end them at once: the
 // syncer knows no context.
 type connections struct {
-	dial        func(ctx context.Context, network, address string) (net.Conn, error)
-	readTimeout time.Duration
+	dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// readTimeout bounds each read, in nanoseconds.
+	readTimeout atomic.Int64
 
 	mu     sync.Mutex
 	open   map[*conn]struct{}
@@ -36,7 +38,7 @@ func (c *connections) dialContext(ctx context.Context, network, address string) 
 	if err != nil {
 		return nil, err
 	}
-	out := &conn{Conn: plain, owner: c, timeout: c.readTimeout}
+	out := &conn{Conn: plain, owner: c}
 	if ending {
 		out.until = time.Now().Add(closeTimeout)
 		_ = plain.SetDeadline(out.until)
@@ -67,22 +69,19 @@ func (c *connections) end() {
 // its connection expired although data is waiting.
 type conn struct {
 	net.Conn
-	owner   *connections
-	timeout time.Duration
-	until   time.Time // not zero: the whole life ends here
+	owner *connections
+	until time.Time // not zero: the whole life ends here
 }
 
 func (c *conn) Read(p []byte) (int, error) {
-	if c.until.IsZero() && c.timeout > 0 {
-		if err := c.SetReadTimeout(); err != nil {
+	if c.until.IsZero() {
+		timeout := time.Duration(c.owner.readTimeout.Load())
+		if err := c.Conn.SetReadDeadline(time.Now().Add(timeout)); err != nil {
 			return 0, err
 		}
 	}
 	return c.Conn.Read(p)
 }
-
-// SetReadTimeout starts the timeout of one read.
-func (c *conn) SetReadTimeout() error { return c.Conn.SetReadDeadline(time.Now().Add(c.timeout)) }
 
 // SetReadDeadline does nothing: Read sets the deadline.
 func (c *conn) SetReadDeadline(time.Time) error { return nil }

@@ -67,7 +67,9 @@ func (s *Stream) dispatch(h *replication.EventHeader, e *replication.BinlogEvent
 	case replication.ROTATE_EVENT:
 		return s.rotated(e.Event.(*replication.RotateEvent))
 	case replication.HEARTBEAT_EVENT, replication.HEARTBEAT_LOG_EVENT_V2:
-		s.flush()
+		if !s.tx.delivered {
+			s.flush()
+		}
 		s.deliver(Event{Kind: Heartbeat, Position: s.position()})
 		return nil
 	case replication.GTID_EVENT:

@@ -20,6 +20,6 @@
 // inverse changes.
 //
 // The reader may be slow: up to 16 MiB of events wait in memory, then the
-// source waits, at most an hour (net_write_timeout of the dump's session).
+// source waits, at most ten minutes (net_write_timeout of the dump's session).
 // After that it ends the dump, which is an error here, never a silent gap.
 package binlog

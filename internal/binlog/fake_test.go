@@ -21,10 +21,18 @@ import (
 	"shardlift/internal/table"
 )
 
-// fakeFeed gives prepared events, then io.EOF.
-type fakeFeed struct{ events [][]byte }
+// fakeFeed gives prepared events, then io.EOF. With ticks it is so slow that
+// every timer fires once before an event comes.
+type fakeFeed struct {
+	events [][]byte
+	ticks  bool
+	ticked bool
+}
 
-func (f *fakeFeed) next(context.Context, <-chan time.Time) ([]byte, error) {
+func (f *fakeFeed) next(_ context.Context, tick <-chan time.Time) ([]byte, error) {
+	if f.ticked = f.ticks && tick != nil && !f.ticked; f.ticked {
+		return nil, errTick
+	}
 	if len(f.events) == 0 {
 		return nil, io.EOF
 	}
@@ -230,6 +238,27 @@ func TestRule8_EveryEventTypeHasACase(t *testing.T) {
 				require.NotErrorIs(t, err, fault.UnknownEvent, "%s (%d)", kind, n)
 			}
 		}
+	}
+}
+
+// A Commit never stands between the rows of a transaction, whatever was joined
+// before it and however slowly the rows come.
+func TestStream_JoinedCommitsDoNotCutTransactions(t *testing.T) {
+	for _, ticks := range []bool{false, true} {
+		script := newScript().gtid(1).query("BEGIN").xid().gtid(2).query("BEGIN").insert(1).insert(2)
+		script.add(replication.HEARTBEAT_EVENT, 0, []byte("bin.000001"))
+		script.insert(3).xid().gtid(3).query("BEGIN").xid()
+		s := script.stream(t, true)
+		s.feed.(*fakeFeed).ticks = ticks
+		events, err := drain(s)
+		require.ErrorIs(t, err, io.EOF)
+		rows := 0
+		for _, e := range events {
+			rows += len(e.Changes)
+			require.True(t, e.Kind != Commit || rows == 0 || rows == 3, "a Commit after %d rows", rows)
+		}
+		last := events[len(events)-1]
+		require.Equal(t, ticks, last.Kind == Commit && *last.Position.GTID == fakeServer+":1-3", "what is joined is delivered when nothing follows")
 	}
 }
 

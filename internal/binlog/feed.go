@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -29,14 +30,11 @@ type feed interface {
 }
 
 // netWriteTimeout is how long the source waits for a consumer that does not
-// read, before it ends the dump (its own default is 60 s).
-const netWriteTimeout = time.Hour
+// read, before it ends the dump (its own default is 60 s). For so long the dump
+// of a worker that was frozen stays on the source.
+const netWriteTimeout = 10 * time.Minute
 
-// queueBytes bounds the raw events between network and consumer; one larger
-// event is let in when the queue is empty.
-const queueBytes = 16 << 20
-
-// queueEvents bounds their number.
+// queueEvents bounds the number of events between network and consumer.
 const queueEvents = 4096
 
 // syncerFeed reads the dump of a source through go-mysql in raw mode: go-mysql
@@ -46,6 +44,8 @@ type syncerFeed struct {
 	connections *connections
 	events      chan []byte
 	room        *semaphore.Weighted
+	roomBytes   int64
+	quiet       time.Duration   // how long the source may send nothing
 	ctx         context.Context // ends with close
 	cancel      context.CancelFunc
 	watcher     sync.WaitGroup
@@ -60,16 +60,20 @@ func openFeed(ctx context.Context, c Config, file string, offset uint32) (f *syn
 	if err != nil {
 		return nil, err
 	}
+	// MariaDB sends nothing while it looks for a GTID in its files.
+	const search = 2 * time.Minute
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	f = &syncerFeed{
-		connections: &connections{dial: c.Conn.Dialer(), readTimeout: 4 * c.Heartbeat, open: map[*conn]struct{}{}},
+		connections: &connections{dial: c.Conn.Dialer(), open: map[*conn]struct{}{}},
+		quiet:       4 * c.Heartbeat,
 		events:      make(chan []byte, queueEvents),
-		room:        semaphore.NewWeighted(queueBytes),
-		ctx:         life, cancel: cancel,
+		room:        semaphore.NewWeighted(c.QueueBytes), roomBytes: c.QueueBytes,
+		ctx: life, cancel: cancel,
 		failed: make(chan struct{}),
 	}
+	f.connections.readTimeout.Store(int64(max(search, f.quiet)))
 	f.syncer = replication.NewBinlogSyncer(replication.BinlogSyncerConfig{
-		ServerID: c.ServerID, Flavor: string(c.From.Flavor),
+		ServerID: attemptID(c.ServerID), Flavor: string(c.From.Flavor),
 		Host: c.Conn.Host, Port: uint16(c.Conn.Port), User: c.Conn.User, Password: c.Conn.Password.Reveal(),
 		Localhost: "shardlift", TLSConfig: encryption, Dialer: f.connections.dialContext,
 		RawModeEnabled: true, VerifyChecksum: true, DiscardGTIDSet: true,
@@ -110,6 +114,15 @@ func (f *syncerFeed) start(c Config, file string, offset uint32) (streamer *repl
 	return f.syncer.StartSyncGTID(set)
 }
 
+// attemptID varies the server id with each attempt. MariaDB lets a new dump of
+// the same id wait until the old one has ended, and the old one may belong to a
+// worker that is frozen or cut off: measured, no event came until its
+// net_write_timeout.
+func attemptID(id uint32) uint32 {
+	const varied = 1<<12 - 1
+	return id&^varied | rand.Uint32()&varied
+}
+
 // prepareDump sets what the dump's session needs.
 func prepareDump(c *client.Conn) error {
 	_, err := c.Execute(fmt.Sprintf("SET SESSION net_write_timeout=%d", int(netWriteTimeout.Seconds())))
@@ -118,7 +131,12 @@ func prepareDump(c *client.Conn) error {
 
 // HandleEvent takes an event from the syncer and waits until there is room.
 func (f *syncerFeed) HandleEvent(e *replication.BinlogEvent) error {
-	if err := f.room.Acquire(f.ctx, weight(e.RawData)); err != nil {
+	switch e.Header.EventType {
+	case replication.ROTATE_EVENT, replication.FORMAT_DESCRIPTION_EVENT, replication.PREVIOUS_GTIDS_EVENT, replication.MARIADB_GTID_LIST_EVENT:
+	default: // the dump has found its place
+		f.connections.readTimeout.Store(int64(f.quiet))
+	}
+	if err := f.room.Acquire(f.ctx, f.weight(e.RawData)); err != nil {
 		return err
 	}
 	select {
@@ -129,18 +147,18 @@ func (f *syncerFeed) HandleEvent(e *replication.BinlogEvent) error {
 	}
 }
 
-func weight(event []byte) int64 { return min(int64(len(event)), queueBytes) }
+func (f *syncerFeed) weight(event []byte) int64 { return min(int64(len(event)), f.roomBytes) }
 
 func (f *syncerFeed) next(ctx context.Context, tick <-chan time.Time) ([]byte, error) {
 	select {
 	case e := <-f.events:
-		f.room.Release(weight(e))
+		f.room.Release(f.weight(e))
 		return e, nil
 	default:
 	}
 	select {
 	case e := <-f.events:
-		f.room.Release(weight(e))
+		f.room.Release(f.weight(e))
 		return e, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
@@ -149,7 +167,7 @@ func (f *syncerFeed) next(ctx context.Context, tick <-chan time.Time) ([]byte, e
 	case <-f.failed:
 		select { // what arrived before the failure comes first
 		case e := <-f.events:
-			f.room.Release(weight(e))
+			f.room.Release(f.weight(e))
 			return e, nil
 		default:
 			return nil, streamError(f.err)

@@ -147,7 +147,7 @@ func (s *Stream) step(ctx context.Context) error {
 		return s.stepPayload()
 	}
 	var tick <-chan time.Time
-	if s.joined > 0 {
+	if s.joined > 0 && !s.tx.delivered { // a Commit between rows would seem to end their transaction
 		s.timer.Reset(time.Until(s.since.Add(joinFor)))
 		tick = s.timer.C
 	}

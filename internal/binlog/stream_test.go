@@ -23,15 +23,16 @@ func TestStream_GivesRowsThenTheirCommit(t *testing.T) {
 		events := r.readTo(r.open(start), end)
 		require.Equal(t, []Kind{Rows, Commit, Rows, Commit, Rows, Commit}, kinds(events))
 		require.True(t, events[0].Begin)
-		require.Equal(t, 1, events[1].Transactions)
+		require.Positive(t, events[1].Transactions)
 		require.False(t, events[1].SourceTime.IsZero())
 		require.Equal(t, r.selectAll("a"), play(t, events)["a"])
 
 		events = r.readTo(r.open(startFile), endFile)
 		require.Equal(t, []Kind{Rows, Commit, Rows, Commit, Rows, Commit}, kinds(events))
 		last := events[len(events)-1].Position
-		require.Equal(t, endFile.File, last.File)
-		require.Equal(t, endFile.Offset, last.Offset)
+		covered, err := last.Covers(endFile)
+		require.NoError(t, err)
+		require.True(t, covered)
 		require.NotZero(t, last.Created)
 	})
 }
