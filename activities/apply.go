@@ -86,7 +86,6 @@ type follower struct {
 
 	mu      sync.Mutex
 	history *schema.History // of the present stream
-	judged  chan struct{}   // one for each verdict on its statements
 	mapped  map[*table.Table]*dialect.Mapping
 }
 
@@ -110,32 +109,9 @@ func (f *follower) open(ctx context.Context, from position.Position) (applier.St
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.history, f.judged = history, make(chan struct{}, 1)
+	f.history = history
 	clear(f.mapped)
-	return &gated{Stream: stream, judged: f.judged}, nil
-}
-
-// gated reads nothing beyond a statement before its verdict: the rows after it
-// may follow definitions that the verdict refreshes.
-type gated struct {
-	*binlog.Stream
-	judged <-chan struct{}
-	wait   bool
-}
-
-// Next reads the next event.
-func (g *gated) Next(ctx context.Context) (binlog.Event, error) {
-	if g.wait {
-		select {
-		case <-g.judged:
-			g.wait = false
-		case <-ctx.Done():
-			return binlog.Event{}, context.Cause(ctx)
-		}
-	}
-	ev, err := g.Stream.Next(ctx)
-	g.wait = err == nil && (ev.Kind == binlog.DDL || ev.Kind == binlog.Truncate)
-	return ev, err
+	return stream, nil
 }
 
 // mapping is the same for the same definition: the stream gives one pointer for each.
@@ -158,9 +134,8 @@ func (f *follower) mapping(ctx context.Context, t *table.Table) (*dialect.Mappin
 
 func (f *follower) judge(ctx context.Context, ev binlog.Event) (applier.Verdict, []*table.Table, error) {
 	f.mu.Lock()
-	history, judged := f.history, f.judged
+	history := f.history
 	f.mu.Unlock()
-	defer func() { judged <- struct{}{} }()
 	rules := schema.Rules{Selection: f.selected, StopAtTruncate: f.t.Spec.Policy.Truncate == "stop", Passed: f.in.PassDDL}
 	verdict, concerned, err := history.Judge(ev, rules)
 	switch {

@@ -9,8 +9,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"shardlift/internal/binlog"
 	"shardlift/internal/fault"
 	"shardlift/internal/position"
+	"shardlift/internal/table"
 )
 
 const (
@@ -168,4 +170,29 @@ func TestRule11_TruncateFlushesBeforeAndAfter(t *testing.T) {
 	r.drain()
 	r.requireEqual()
 	require.Len(t, rows(t, r.dstDB, "log"), 1)
+}
+
+// TestRule11_RowsBehindAStatementWaitForItsVerdict: the rows after an ALTER are
+// decoded with the definition that its verdict brings.
+func TestRule11_RowsBehindAStatementWaitForItsVerdict(t *testing.T) {
+	r := newRig(t, "mysql97", false, twoTables, nil)
+	r.exec("INSERT INTO log (s, x) VALUES (1, 'before')", "ALTER TABLE log ADD COLUMN y INT", "INSERT INTO log (s, x, y) VALUES (2, 'behind', 3)")
+	judged := 0
+	r.drain(func(c *Config) {
+		c.DDL = func(ctx context.Context, _ binlog.Event) (Verdict, []*table.Table, error) {
+			judged++
+			require.Len(t, rows(t, r.dstDB, "log"), 1, "all before the statement is written before it is judged")
+			_, err := r.dstDB.ExecContext(ctx, "ALTER TABLE log ADD COLUMN y INT")
+			require.NoError(t, err)
+			name := table.Name{Schema: r.schema, Table: "log"}
+			fresh, err := r.source.Table(ctx, name)
+			require.NoError(t, err)
+			r.mu.Lock()
+			r.tables[name] = fresh
+			r.mu.Unlock()
+			return PassDDL, nil, nil
+		}
+	})
+	require.Equal(t, 1, judged)
+	r.requireEqual()
 }

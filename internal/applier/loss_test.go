@@ -14,8 +14,8 @@ import (
 	"shardlift/internal/fault"
 )
 
-// killConnections cuts every connection of the applier's account to a server
-// again and again until stop is closed, the binlog dump included.
+// killConnections cuts every connection of the rig's own account again and again
+// until ctx ends, the binlog dump included; the server is shared with others.
 func (r *rig) killConnections(ctx context.Context, every time.Duration) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
@@ -25,7 +25,7 @@ func (r *rig) killConnections(ctx context.Context, every time.Duration) {
 			return
 		case <-ticker.C:
 		}
-		found, err := r.db.QueryContext(ctx, "SELECT id FROM information_schema.processlist WHERE id <> CONNECTION_ID() AND (command LIKE 'Binlog Dump%' OR db = '"+r.to+"' OR (db IS NULL AND command = 'Sleep'))")
+		found, err := r.db.QueryContext(ctx, "SELECT id FROM information_schema.processlist WHERE user = '"+r.conn.User+"'")
 		if err != nil {
 			continue
 		}

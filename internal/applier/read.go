@@ -18,6 +18,8 @@ import (
 type reader struct {
 	*applier
 	windows chan *window
+	// judged is sent to after the verdict on each statement.
+	judged chan struct{}
 	// err is why reading failed; drainedEarly that Drain ended it. Both are set when windows is closed.
 	err          error
 	drainedEarly bool
@@ -40,6 +42,16 @@ func (r *reader) run(ctx context.Context, stream Stream) {
 			}
 			select {
 			case events <- ev:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+			if ev.Kind != binlog.DDL && ev.Kind != binlog.Truncate {
+				continue
+			}
+			// Rows behind a statement may follow definitions that its verdict
+			// refreshes: read on only after it.
+			select {
+			case <-r.judged:
 			case <-ctx.Done():
 				return context.Cause(ctx)
 			}
@@ -153,6 +165,11 @@ func (r *reader) statement(ctx context.Context, w *window, ev binlog.Event) (*wi
 	verdict, tables, err := r.DDL(ctx, ev)
 	if err != nil {
 		return nil, err
+	}
+	select {
+	case r.judged <- struct{}{}:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
 	}
 	next := newWindow()
 	if verdict == TruncateDDL {

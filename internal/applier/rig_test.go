@@ -66,7 +66,8 @@ func newRig(t *testing.T, sourceName string, sharded bool, create map[string]str
 	r := &rig{t: t, tables: map[table.Name]*table.Table{}, mappings: map[*table.Table]*dialect.Mapping{}}
 	r.schema = server.Schema(t)
 	r.db = server.DB(t, r.schema)
-	r.conn = mysqlconn.Config{Host: server.Host, Port: server.Port, User: server.User, Password: secret.NewText(server.Password), TLS: mysqlconn.TLS{Mode: "disabled"}}
+	user, password := server.Account(t, "ALL ON *.*")
+	r.conn = mysqlconn.Config{Host: server.Host, Port: server.Port, User: user, Password: secret.NewText(password), TLS: mysqlconn.TLS{Mode: "disabled"}}
 	dstConn := r.conn
 	if sharded {
 		sim := simtest.Start(t, 4)
@@ -76,7 +77,9 @@ func newRig(t *testing.T, sourceName string, sharded bool, create map[string]str
 		node := testdb.Get(t, "mysql97")
 		r.to = node.Schema(t)
 		r.dstDB = node.DB(t, r.to)
-		dstConn.Host, dstConn.Port, dstConn.User, dstConn.Password = node.Host, node.Port, node.User, secret.NewText(node.Password)
+		if node != server { // else the same account
+			dstConn.Host, dstConn.Port, dstConn.User, dstConn.Password = node.Host, node.Port, node.User, secret.NewText(node.Password)
+		}
 	}
 	r.selection = selection.Selection{{Schema: r.schema, To: r.to}}
 	for name, columns := range create {

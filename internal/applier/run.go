@@ -174,7 +174,7 @@ func (a *applier) serveStream(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("open binlog stream: %w", err)
 	}
-	r := &reader{applier: a, windows: make(chan *window)}
+	r := &reader{applier: a, windows: make(chan *window), judged: make(chan struct{})}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { r.run(ctx, stream); return nil })
 	g.Go(func() error { return a.applyAll(ctx, r.windows) })
