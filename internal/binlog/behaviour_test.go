@@ -153,7 +153,7 @@ func TestStream_CreateTableSelect(t *testing.T) {
 		start := r.head()
 		r.exec("CREATE TABLE n (id INT PRIMARY KEY) ENGINE=InnoDB SELECT id FROM o", "INSERT INTO n VALUES (3)")
 		r.learn()
-		events := r.readTo(r.open(start), r.head())
+		events := tidy(r.readTo(r.open(start), r.head()))
 		require.Equal(t, DDL, events[0].Kind)
 		require.Equal(t, ddl.CreateTable, events[0].Effects[0].Kind)
 		require.Equal(t, r.selectAll("n"), play(t, events)["n"])

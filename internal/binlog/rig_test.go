@@ -222,13 +222,21 @@ func play(t testing.TB, events []Event) map[string]map[string]row.Row {
 	return out
 }
 
+// tidy leaves out the commits of other tests' transactions.
+func tidy(events []Event) []Event {
+	var out []Event
+	for i, e := range events {
+		if e.Kind != Commit || i > 0 && events[i-1].Kind != Commit {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
 // kinds lists what events are, but the commits of other tests' transactions.
 func kinds(events []Event) []Kind {
 	var out []Kind
-	for i, e := range events {
-		if e.Kind == Commit && (i == 0 || events[i-1].Kind == Commit) {
-			continue
-		}
+	for _, e := range tidy(events) {
 		out = append(out, e.Kind)
 	}
 	return out
