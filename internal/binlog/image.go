@@ -33,7 +33,7 @@ func (l *layout) decodeRows(e *replication.RowsEvent, body []byte) ([]row.Change
 			return nil, err
 		}
 	}
-	d := &imageReader{reader: reader{data: body}, layout: l}
+	d := &imageReader{reader: reader{data: body}, layout: l, arena: newArena(len(body))}
 	var changes []row.Change
 	for len(d.data) > 0 && d.err == nil {
 		before := len(d.data)

@@ -74,14 +74,18 @@ func (r *reader) packed() uint64 {
 
 // arena gives the memory of formatted values: values keep their place when it
 // grows, since it grows by new pieces.
-type arena struct{ free []byte }
+type arena struct {
+	free  []byte
+	piece int // the size of a new piece
+}
 
-const arenaPiece = 16 << 10
+// newArena makes an arena for the values of size bytes of images.
+func newArena(size int) arena { return arena{piece: min(3*size+valueRoom, 16<<10)} }
 
 // open returns an empty slice to which at least n bytes can be appended.
 func (a *arena) open(n int) []byte {
 	if cap(a.free)-len(a.free) < n {
-		a.free = make([]byte, 0, max(n, arenaPiece))
+		a.free = make([]byte, 0, max(n, a.piece))
 	}
 	return a.free[len(a.free):len(a.free):cap(a.free)]
 }
