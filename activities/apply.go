@@ -145,7 +145,7 @@ func (f *follower) judge(ctx context.Context, ev binlog.Event) (applier.Verdict,
 		return applier.TruncateDDL, []*table.Table{ev.Table}, nil
 	case verdict == schema.Refresh:
 		for _, n := range concerned {
-			if err := history.Refresh(ctx, f.src, n, ev.Position); err != nil {
+			if err := history.Refresh(ctx, f.src, n, ev.At); err != nil {
 				return 0, nil, err
 			}
 		}

@@ -50,6 +50,7 @@ func (w *watcher) readStatements(ctx context.Context, from position.Position) (p
 	stream, err := binlog.Open(ctx, binlog.Config{
 		Conn: mysqlconn.FromEndpoint(w.t.Source), Capabilities: w.src.Capabilities(),
 		ServerID: binlog.ServerID(w.t.TaskID, statementsGroup), From: from, Selection: selected, Tables: history,
+		StatementsOnly: true, // its rows are the apply's matter
 	})
 	if err != nil {
 		return from, err

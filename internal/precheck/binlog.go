@@ -3,6 +3,7 @@ package precheck
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"shardlift/internal/binlog"
@@ -171,16 +172,22 @@ func binlogReplicated(ctx context.Context, e *Env) (finding, error) {
 	}
 }
 
+// variedBits are the low bits of the task's server id that binlog.Open varies, so
+// that a dump that was left behind does not block the next one.
+const variedBits = 12
+
+func sameClient(a, b uint32) bool { return a>>variedBits == b>>variedBits }
+
 func serverIDs(ctx context.Context, e *Env) (finding, error) {
 	s, err := e.src(ctx)
 	if err != nil {
 		return finding{}, err
 	}
 	ours := binlog.ServerID(e.config.TaskID, 0)
-	switch s.capabilities.ServerID {
-	case 0:
+	switch id := s.capabilities.ServerID; {
+	case id == 0:
 		return fail("server_id of the source is 0: it refuses to send its binlog", "SET GLOBAL server_id = <a number of its own>;\nSet it in the configuration file too."), nil
-	case ours:
+	case sameClient(id, ours):
 		return fail(fmt.Sprintf("server_id of the source is %d, which is the task's own", ours), "create the task again: its id decides about its server id; or change server_id of the source"), nil
 	}
 	replicas, err := show(ctx, s.db, "replicas", "SHOW REPLICAS", "SHOW SLAVE HOSTS", "SHOW REPLICA HOSTS")
@@ -192,7 +199,8 @@ func serverIDs(ctx context.Context, e *Env) (finding, error) {
 		return finding{}, err
 	}
 	for _, r := range replicas {
-		if r["server_id"] == fmt.Sprint(ours) {
+		id, err := strconv.ParseUint(r["server_id"], 10, 32)
+		if err == nil && sameClient(uint32(id), ours) {
 			return fail(fmt.Sprintf("a replica of the source has the server id %d, which is the task's own: they would throw each other out", ours),
 				"end the other client with this id (another worker of this very task?), or create the task again"), nil
 		}
