@@ -115,6 +115,11 @@ func fullComplete(t *api.Task) bool {
 
 // awaitSynced notes the source's position and waits until the destination has it.
 func (a *app) awaitSynced(ctx context.Context, c *api.ClientWithResponses, id string) error {
+	// Until the plan is made the task does not follow the source yet.
+	err := a.follow(ctx, c, id, func(t *api.Task, _ []byte) (bool, error) { return statusOf(t) != lifecycle.Starting, nil })
+	if err != nil {
+		return err
+	}
 	p := patience{a: a}
 	point, body, err := a.syncPoint(ctx, c, id, &p)
 	if err != nil {

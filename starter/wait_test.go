@@ -207,3 +207,17 @@ func TestDoctor_BadPartIs4(t *testing.T) {
 	require.Contains(t, got.out, `"ok": false`)
 	require.Equal(t, exitRefused, f.shardlift("retry", "shop-to-ddm", "--table", "a.b").status)
 }
+
+func TestWaitSynced_WaitsThroughTheStart(t *testing.T) {
+	f := newFake(t)
+	f.task.Status = "STARTJOBING"
+	f.reached = 1
+	planned := false
+	f.script = []func(*api.Task){same, func(task *api.Task) { toIncremental(task); planned = true }}
+	f.hooks["CreateSyncPoint"] = func(int) error {
+		require.True(t, planned, "no point before the plan is made")
+		return nil
+	}
+	got := f.shardlift("wait", "shop-to-ddm", "--for", "synced")
+	require.Zero(t, got.status, got.err)
+}
