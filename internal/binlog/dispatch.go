@@ -22,6 +22,7 @@ func ignored(t replication.EventType) bool {
 		replication.MARIADB_GTID_LIST_EVENT,
 		replication.MARIADB_BINLOG_CHECKPOINT_EVENT,
 		replication.MARIADB_START_ENCRYPTION_EVENT, // what is not refused
+		replication.PARTIAL_UPDATE_ROWS_EVENT,      // the same
 		replication.TRANSACTION_CONTEXT_EVENT,      // group replication's own
 		replication.VIEW_CHANGE_EVENT,
 		replication.INTVAR_EVENT, // what a statement needs; the statement itself is judged
@@ -37,9 +38,12 @@ func ignored(t replication.EventType) bool {
 }
 
 // refuse stops at events that cannot be passed.
-func (s *Stream) refuse(h *replication.EventHeader) error {
+func (s *Stream) refuse(h *replication.EventHeader, raw []byte) error {
 	switch t := h.EventType; t {
 	case replication.PARTIAL_UPDATE_ROWS_EVENT:
+		if s.unselectedPartial(s.bodyOf(raw)) {
+			return nil
+		}
 		return fault.PartialJSON.New(object, "at %s", s.where())
 	case replication.MARIADB_START_ENCRYPTION_EVENT:
 		// MariaDB decrypts for its replicas and then marks this event so.

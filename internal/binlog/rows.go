@@ -92,6 +92,25 @@ func (s *Stream) rows(e *replication.RowsEvent, body []byte, size int) error {
 	return nil
 }
 
+// unselectedPartial says whether an update with partial JSON values is about a
+// table that the task does not have: another application may log so.
+func (s *Stream) unselectedPartial(body []byte) bool {
+	const idBytes, header = 6, 8 // table id, flags
+	if len(body) < header {
+		return false
+	}
+	var id [8]byte
+	copy(id[:], body[:idBytes])
+	m := s.current[binary.LittleEndian.Uint64(id[:])]
+	if m == nil || m.layout != nil {
+		return false
+	}
+	if binary.LittleEndian.Uint16(body[idBytes:])&uint16(replication.RowsEventStmtEndFlag) != 0 {
+		clear(s.current)
+	}
+	return true
+}
+
 // compressedRows unpacks MariaDB's compressed rows (log_bin_compress).
 func (s *Stream) compressedRows(e *replication.RowsEvent, size int) error {
 	if m := s.current[e.TableID]; m == nil || m.layout == nil || s.config.StatementsOnly {

@@ -198,7 +198,7 @@ func (s *Stream) handle(h *replication.EventHeader, raw []byte, parser *replicat
 			err = s.malformedType(h, errShape)
 		}
 	}()
-	if refused := s.refuse(h); refused != nil {
+	if refused := s.refuse(h, raw); refused != nil {
 		return refused
 	}
 	if ignored(h.EventType) {

@@ -32,6 +32,7 @@ func (m *move) copied() (done int64) {
 // the heartbeat timeout and continued, Temporal killed once, connections of both
 // sides cut, while the source is written all the time.
 func TestMove_ThroughKilledAndFrozenWorkers(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	worker := s.worker()
 	m := s.newMove("mysql97", moveOptions{sharded: true, rows: 6000, limits: slow(1500)})
@@ -124,6 +125,7 @@ func (m *move) requireFreshIDs() {
 // TestMove_FromEachServer moves from every other version at once on one worker,
 // which is killed in the copy and in the apply.
 func TestMove_FromEachServer(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	worker := s.worker()
 	var moves []*move

@@ -26,6 +26,7 @@ const pauseLimit = 12 * time.Second
 // TestTask_PausesAndResumesInEveryPhase also hands over between workers by
 // SIGTERM.
 func TestTask_PausesAndResumesInEveryPhase(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	worker := s.worker()
 	m := s.newMove("mysql97", moveOptions{sharded: true, rows: 4000, limits: slow(1000)})
@@ -96,6 +97,7 @@ func (m *move) countConnections() func() int {
 // TestTask_StopDuringCopyLeavesTheRowsAlone: what is copied stays, and a stop
 // that is not complete has to be asked for.
 func TestTask_StopDuringCopyLeavesTheRowsAlone(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	s.worker()
 	m := s.newMove("mysql97", moveOptions{rows: 3000, limits: slow(500)})
@@ -120,6 +122,7 @@ func TestTask_StopDuringCopyLeavesTheRowsAlone(t *testing.T) {
 // TestTask_FullOnlyEndsItself: three phases, no replication right is used, the
 // sequences are refreshed, and a resume after a crash deletes its range first.
 func TestTask_FullOnlyEndsItself(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	worker := s.worker()
 	m := s.newMove("mysql97", moveOptions{sharded: true, rows: 2000, fullOnly: true, limits: slow(1500)})
@@ -136,6 +139,7 @@ func TestTask_FullOnlyEndsItself(t *testing.T) {
 // TestTask_ComparesAndDeletes: a planted row is found; deletion removes history,
 // children, inspections, metadata and name.
 func TestTask_ComparesAndDeletes(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	s.worker()
 	m := s.newMove("mysql97", moveOptions{sharded: true, rows: 500})
@@ -194,6 +198,7 @@ func (m *move) compare(kind string) string {
 // TestTask_NothingSecretAnywhere looks for canaries in every history, in
 // visibility, logs, metrics and the data directory's plain files.
 func TestTask_NothingSecretAnywhere(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	worker := s.start("shardlift-worker", "--http", "127.0.0.1:0")
 	m := s.newMove("mysql97", moveOptions{sharded: true, rows: 300})
