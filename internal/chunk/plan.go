@@ -13,13 +13,14 @@ type Budget struct {
 	// ReadBytes is how much of the source one chunk reads, by the server's
 	// estimate of the average row; default 16 MiB.
 	ReadBytes int64
-	// Rows is the most rows of one chunk; default 100,000.
+	// Rows is the most rows of one chunk; default 25,000: progress is told and a
+	// crash is repaired chunk by chunk.
 	Rows int64
 }
 
 const (
 	defaultReadBytes = 16 << 20
-	defaultRows      = 100_000
+	defaultRows      = 25_000
 	// assumedRow is the bytes of a row where the server has no estimate.
 	assumedRow = 256
 )

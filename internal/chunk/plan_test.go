@@ -134,7 +134,7 @@ func TestPlan_RefusesATableWithoutPrimaryKey(t *testing.T) {
 
 func TestBudget_FollowsTheAverageRow(t *testing.T) {
 	require.Equal(t, int64(16), Budget{}.rows(&table.Table{Rows: 1000, Bytes: 1000 << 20}))
-	require.Equal(t, int64(100_000), Budget{}.rows(&table.Table{Rows: 1000, Bytes: 10_000}))
+	require.Equal(t, int64(25_000), Budget{}.rows(&table.Table{Rows: 1000, Bytes: 10_000}))
 	require.Equal(t, int64(1), Budget{}.rows(&table.Table{Rows: 1, Bytes: 64 << 20}))
-	require.Equal(t, int64(65_536), Budget{}.rows(&table.Table{Rows: -1, Bytes: -1}))
+	require.Equal(t, int64(25_000), Budget{}.rows(&table.Table{Rows: -1, Bytes: -1}))
 }

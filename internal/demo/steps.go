@@ -29,6 +29,7 @@ destination:
   password_env: DEMO_DDM_PASSWORD
 objects:
   - {schema: %s, to: %s, tables: ["*"]}
+limits: {mb_per_second: 0, rows_per_second: 25000}   # so that there is something to see
 tags: {team: demo}
 `
 
@@ -90,7 +91,7 @@ func (d *demo) copyAndKill(ctx context.Context) error {
 			copied += one.RowsDone
 			estimated += one.RowsEstimated
 		}
-		return copied*100 > estimated*25 && copied > 0, nil
+		return copied*100 > estimated*55 && copied > 0, nil
 	})
 	if err != nil {
 		return err
