@@ -93,7 +93,7 @@ test/serial:
 	$(GO) test -race -p 1 -timeout 15m $(TEST_FLAGS) $(serial_packages)
 
 test/e2e:
-	@if [ -d internal/e2e ]; then set -x; $(GO) test -p 1 -parallel 3 -timeout 20m $(TEST_FLAGS) ./internal/e2e/...; fi
+	@if [ -d internal/e2e ]; then set -x; $(GO) test -p 1 -parallel 2 -timeout 20m $(TEST_FLAGS) ./internal/e2e/...; fi
 
 test/devserver:
 	$(GO) test -C internal/devserver -timeout 5m ./...
