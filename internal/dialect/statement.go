@@ -1,7 +1,9 @@
 package dialect
 
 import (
+	"slices"
 	"strings"
+	"unsafe"
 
 	"shardlift/internal/row"
 )
@@ -67,6 +69,9 @@ func (d *Dialect) write(m *Mapping, rows []row.Row, verb string, tail []byte) []
 			buf = append(buf, ',')
 		}
 		tuple := len(buf)
+		if size := r.Size(); size > d.features.MaxStatementBytes {
+			buf = slices.Grow(buf, 2*size+literalBytes*len(m.Pairs)+len(tail))
+		}
 		buf = m.appendTuple(buf, r)
 		if len(buf) <= limit || count == 0 {
 			count++
@@ -76,7 +81,19 @@ func (d *Dialect) write(m *Mapping, rows []row.Row, verb string, tail []byte) []
 		n := copy(buf[len(head):], buf[tuple:])
 		buf, count = buf[:len(head)+n], 1
 	}
+	if len(buf) > d.features.MaxStatementBytes {
+		return append(out, handOver(append(buf, tail...), count))
+	}
 	return append(out, finish(buf, tail, count))
+}
+
+// literalBytes is more than a value's literal has beyond two digits a byte.
+const literalBytes = 64
+
+// handOver makes the statement of a buffer that nobody writes to again, without
+// a copy: a row of 64 MiB has 128 MiB of hexadecimal.
+func handOver(text []byte, rows int) Statement {
+	return Statement{SQL: unsafe.String(unsafe.SliceData(text), len(text)), Rows: rows}
 }
 
 // finish makes the statement's text and leaves the buffer for the next one.

@@ -84,12 +84,12 @@ func TestLimits_LargeRows(t *testing.T) {
 	require.Less(t, worker.peakMiB(), workerMiB)
 }
 
-// TestLimits_LargestRows copies and follows single rows up to the 60 MiB that a
-// packet of 128 MiB takes in hexadecimal. A change of a row is in memory as its
+// TestLimits_LargestRows copies and follows single rows up to 64 MiB, which are
+// 128 MiB in hexadecimal. A change of a row is in memory as its
 // two images, the statement in hexadecimal and the driver's packet: the largest
 // ones need more than a worker has otherwise.
 func TestLimits_LargestRows(t *testing.T) {
-	for _, size := range []struct{ mib, limit int }{{16, workerMiB}, {32, workerMiB}, {60, 640}} {
+	for _, size := range []struct{ mib, limit int }{{16, workerMiB}, {32, workerMiB}, {64, 640}} {
 		t.Run(fmt.Sprint(size.mib, "MiB"), func(t *testing.T) {
 			s := newSystem(t)
 			worker := s.start("shardlift-worker", "--memory", "512")

@@ -175,7 +175,7 @@ func (i *instance) arguments() []string {
 		// Small caches: the performance schema takes up to 400 MB by the defaults.
 		"--table-open-cache=400",
 		"--table-definition-cache=400",
-		"--max-allowed-packet=128M",
+		"--max-allowed-packet=192M",
 	}
 	if i.edition.certificates {
 		args = append(args,
