@@ -86,10 +86,11 @@ func TestLimits_LargeRows(t *testing.T) {
 
 // TestLimits_LargestRows copies and follows single rows up to 64 MiB, which are
 // 128 MiB in hexadecimal. A change of a row is in memory as its
-// two images, the statement in hexadecimal and the driver's packet: the largest
-// ones need more than a worker has otherwise.
+// two images, the statement in hexadecimal, the driver's packet and the buffer of
+// the stream, which doubles as it grows: the largest ones need more than a
+// worker has otherwise.
 func TestLimits_LargestRows(t *testing.T) {
-	for _, size := range []struct{ mib, limit int }{{16, workerMiB}, {32, workerMiB}, {64, 640}} {
+	for _, size := range []struct{ mib, limit int }{{16, workerMiB}, {32, workerMiB}, {64, 1280}} {
 		t.Run(fmt.Sprint(size.mib, "MiB"), func(t *testing.T) {
 			s := newSystem(t)
 			worker := s.start("shardlift-worker", "--memory", "512")
