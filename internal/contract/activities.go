@@ -109,8 +109,14 @@ type WatchIn struct {
 	Start position.Position `json:"start"`
 }
 
-// WatchOut is returned at cancellation only.
-type WatchOut struct{}
+// WatchOut is the last look of WatchSource, which ends by cancellation only: it
+// is the detail of its CanceledError.
+type WatchOut struct {
+	Progress CopyProgress `json:"progress"`
+	// PurgeAt is when the source may purge binlog that is needed from the
+	// cancellation on; nil when it never does, or does not say.
+	PurgeAt *time.Time `json:"purge_at,omitempty"`
+}
 
 // ApplyIn runs the apply of one group for a time box.
 type ApplyIn struct {
@@ -167,7 +173,10 @@ type ResetIn struct {
 
 // CleanUpOut says what could not be removed.
 type CleanUpOut struct {
+	// Warnings say what remains, why, and with which statement it goes.
 	Warnings []string `json:"warnings,omitempty"`
+	// Remaining are the tables that remain on the destination, quoted.
+	Remaining []string `json:"remaining,omitempty"`
 }
 
 // ReportIn makes the final report.
@@ -188,6 +197,7 @@ type Report struct {
 	Incomplete  bool  `json:"incomplete"`
 	Tables      int   `json:"tables"`
 	RowsCopied  int64 `json:"rows_copied"`
+	BytesCopied int64 `json:"bytes_copied"`
 	RowsApplied int64 `json:"rows_applied"`
 	Divergences int64 `json:"divergences"`
 	// WritesAfterStop: "none", "some", "not verifiable".

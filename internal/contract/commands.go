@@ -67,6 +67,9 @@ var (
 type EditRequest struct {
 	Command
 	Spec task.Spec `json:"spec"`
+	// Credentials are the sides whose endpoint the edit replaces after the start;
+	// host and port are the same. Before the start both are replaced anyway.
+	Credentials []task.Side `json:"credentials,omitempty"`
 }
 
 // PrecheckRequest runs every item, or the ones named.

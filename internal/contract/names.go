@@ -70,6 +70,9 @@ const (
 // SignalRelease tells NameWorkflow to give its name free.
 const SignalRelease = "release"
 
+// SignalAlarm tells MigrationWorkflow that an alarm began or ended (TaskAlarm).
+const SignalAlarm = "alarm"
+
 // ErrorDraining is the type of the application error with which an activity
 // hands its work over because its worker stops.
 const ErrorDraining = "WorkerDraining"

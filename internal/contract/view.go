@@ -39,6 +39,14 @@ type View struct {
 	Precheck    PrecheckSummary `json:"precheck"`
 	Plan        *PlanCopyOut    `json:"plan,omitempty"`
 	Copy        CopyTotals      `json:"copy"`
+	// Progress is the copy as it was known last, without rates; WatchBeat is newer.
+	Progress *CopyProgress `json:"progress,omitempty"`
+	// PurgeAt is set while nothing watches the source: WatchBeat is newer.
+	PurgeAt *time.Time `json:"purge_at,omitempty"`
+	// Alarms are the ones that last, by kind.
+	Alarms []TaskAlarm `json:"alarms,omitempty"`
+	// ExpiresAt is when a failed task is ended (expired_days).
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 	// Applied is the last position an apply box returned; the heartbeat is newer.
 	Applied      *position.Position `json:"applied,omitempty"`
 	StopPosition *position.Position `json:"stop_position,omitempty"`
@@ -127,4 +135,18 @@ type MemoryView struct {
 	WorkerGroup string           `json:"worker_group"`
 	Source      secret.Sealed    `json:"source"`      // Shown, for web's key
 	Destination secret.Sealed    `json:"destination"` // Shown, for web's key
+}
+
+// Kinds of TaskAlarm.
+const (
+	AlarmPurge = "purge" // the source may soon purge binlog that is still needed
+)
+
+// TaskAlarm is something that somebody should know of though the task goes on. A
+// signal with Active false ends it.
+type TaskAlarm struct {
+	Kind   string    `json:"kind"`
+	Active bool      `json:"active"`
+	Text   string    `json:"text"`
+	At     time.Time `json:"at"`
 }
