@@ -43,6 +43,9 @@ func (a *Activities) inspect(ctx context.Context, in contract.InspectIn) (any, e
 	if err != nil {
 		return nil, err
 	}
+	if in.Kind == contract.InspectObjects {
+		return objectsPage(ctx, t, in)
+	}
 	var answer any
 	err = a.withExisting(ctx, t, func(_ *destination.Destination, s *checkpoint.Store) error {
 		answer, err = ask(ctx, s, in)

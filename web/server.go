@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -38,6 +39,8 @@ func newServer(h *handlers, guard *auth.Guard, pages *console.Pages, ready func(
 		XFrameOptions:         "DENY", ContentTypeNosniff: "nosniff", ReferrerPolicy: "no-referrer",
 	}), notStored, middleware.BodyLimit(largestBody), guardAPI(guard))
 
+	h.stopping = make(chan struct{})
+	e.Server.RegisterOnShutdown(sync.OnceFunc(func() { close(h.stopping) }))
 	api.RegisterHandlers(e, api.NewStrictHandler(h, nil))
 	e.GET("/openapi.yaml", func(c echo.Context) error { return c.Blob(http.StatusOK, "application/yaml", api.Document) })
 	registerPages(e, h, guard, pages)

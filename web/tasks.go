@@ -20,6 +20,8 @@ import (
 type handlers struct {
 	service *control.Service
 	version string
+	// stopping is closed when the server stops: streams end then.
+	stopping chan struct{}
 }
 
 var _ api.StrictServerInterface = (*handlers)(nil)
@@ -33,13 +35,14 @@ func (h *handlers) CreateTask(ctx context.Context, r api.CreateTaskRequestObject
 	if err != nil {
 		return nil, err
 	}
+	draft := value(r.Params.Draft)
 	if value(r.Params.DryRun) {
-		if err := h.service.Validate(&f); err != nil {
+		if err := h.validate(&f, draft); err != nil {
 			return nil, err
 		}
 		return api.CreateTask200JSONResponse(h.preview(f)), nil
 	}
-	id, created, err := h.service.Create(ctx, f, actorAPI, value(r.Params.IdempotencyKey))
+	id, created, err := h.create(ctx, f, draft, r.Params.IdempotencyKey)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +102,11 @@ func (h *handlers) EditTask(ctx context.Context, r api.EditTaskRequestObject) (a
 			return nil, invalid("If-Match", "must be the task's revision")
 		}
 	}
-	out, err := h.service.Edit(ctx, id, f, contract.Command{Actor: actorAPI, Revision: revision}, value(r.Params.IdempotencyKey))
+	edit := h.service.Edit
+	if value(r.Params.Draft) {
+		edit = h.service.EditDraft
+	}
+	out, err := edit(ctx, id, f, contract.Command{Actor: actorAPI, Revision: revision}, value(r.Params.IdempotencyKey))
 	return api.EditTask200JSONResponse(outcome(out)), err
 }
 

@@ -217,6 +217,7 @@ const (
 	InspectDifferences = "differences" // ComparisonAnswer
 	InspectApplied     = "applied"     // position.Position of the checkpoint row
 	InspectLogs        = "logs"        // LogsAnswer
+	InspectObjects     = "objects"     // ObjectsAnswer
 )
 
 // InspectIn asks one question; the answer is sealed for AnswerKey when it holds
@@ -234,6 +235,7 @@ type InspectIn struct {
 	After      string           `json:"after,omitempty"`
 	Limit      int              `json:"limit,omitempty"`
 	Level      string           `json:"level,omitempty"`
+	Search     string           `json:"search,omitempty"`
 	AnswerKey  secret.PublicKey `json:"answer_key"`
 }
 
@@ -287,6 +289,22 @@ type LogLine struct {
 type LogsAnswer struct {
 	Lines []LogLine `json:"lines"`
 	Next  *string   `json:"next"`
+}
+
+// SourceObject is one table of the source. Estimates are nil where the server
+// would have to open every table for them.
+type SourceObject struct {
+	Name           table.Name  `json:"name"`
+	Engine         string      `json:"engine,omitempty"`
+	RowsEstimated  *int64      `json:"rows_estimated,omitempty"`
+	BytesEstimated *int64      `json:"bytes_estimated,omitempty"`
+	To             *table.Name `json:"to,omitempty"` // nil: not selected
+}
+
+// ObjectsAnswer is one page of the source's tables.
+type ObjectsAnswer struct {
+	Objects []SourceObject `json:"objects"`
+	Next    *string        `json:"next"`
 }
 
 // CompareIn compares tables for a time box; progress is in the destination.

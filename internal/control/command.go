@@ -151,6 +151,10 @@ func (s *Service) Edit(ctx context.Context, taskID string, f task.File, command 
 	if err := s.validate(&f); err != nil {
 		return Outcome{}, err
 	}
+	return s.edit(ctx, taskID, f, command, key)
+}
+
+func (s *Service) edit(ctx context.Context, taskID string, f task.File, command contract.Command, key string) (Outcome, error) {
 	view, err := s.View(ctx, taskID)
 	if err != nil {
 		return Outcome{}, err

@@ -32,6 +32,11 @@ func (s *Service) Create(ctx context.Context, f task.File, actor, key string) (i
 	if err := s.validate(&f); err != nil {
 		return "", false, err
 	}
+	return s.create(ctx, f, nil, actor, key)
+}
+
+// create makes a task of a valid file, or a draft that lacks more than the file tells.
+func (s *Service) create(ctx context.Context, f task.File, lacks []string, actor, key string) (id string, created bool, err error) {
 	if err := checkKey(key); err != nil {
 		return "", false, err
 	}
@@ -50,6 +55,7 @@ func (s *Service) Create(ctx context.Context, f task.File, actor, key string) (i
 	if err != nil {
 		return "", false, err
 	}
+	spec.Missing = append(spec.Missing, lacks...)
 	if err := s.reserve(ctx, f.Name, id, abandonedAfter); err != nil {
 		return "", false, err
 	}
@@ -108,7 +114,11 @@ func (s *Service) Validate(f *task.File) error { return s.validate(f) }
 
 func (s *Service) validate(f *task.File) error {
 	f.SetDefaults()
-	found := f.Validate()
+	return invalid(f, f.Validate())
+}
+
+// invalid is nil when nothing is wrong with a file.
+func invalid(f *task.File, found []task.FieldError) error {
 	if idPattern.MatchString(f.Name) {
 		found = append(found, task.FieldError{Field: "name", Message: "has the form of an id"})
 	}

@@ -28,5 +28,6 @@ var (
 	KeyMissing        = Definition{"SL-7024", Operator, "the workers' key ring does not open this task's endpoints", "put the key ring that sealed them in place, or give the credentials again: `shardlift set-credentials TASK`"}
 	NoMetadata        = Definition{"SL-7025", Operator, "the task has nothing on the destination yet", "start the task first"}
 	NothingToMove     = Definition{"SL-7027", Operator, "none of the selected tables exists on both sides", "create the tables on the destination, or correct the task's objects"}
+	NotConfigured     = Definition{"SL-7028", Operator, "the task's configuration is not complete", "`shardlift edit TASK -f FILE` completes it; a missing password also `shardlift set-credentials TASK`"}
 	ApplyBehind       = Definition{"SL-7026", Retry, "the apply has not reached the position that the comparison waits for", "nothing while the task catches up; a paused or failed task has to be resumed first"}
 )

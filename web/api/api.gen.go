@@ -19,6 +19,66 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for BatchCommandCommand.
+const (
+	Delete   BatchCommandCommand = "delete"
+	Pause    BatchCommandCommand = "pause"
+	Precheck BatchCommandCommand = "precheck"
+	Reset    BatchCommandCommand = "reset"
+	Resume   BatchCommandCommand = "resume"
+	Retry    BatchCommandCommand = "retry"
+	Start    BatchCommandCommand = "start"
+	Stop     BatchCommandCommand = "stop"
+)
+
+// Valid indicates whether the value is a known member of the BatchCommandCommand enum.
+func (e BatchCommandCommand) Valid() bool {
+	switch e {
+	case Delete:
+		return true
+	case Pause:
+		return true
+	case Precheck:
+		return true
+	case Reset:
+		return true
+	case Resume:
+		return true
+	case Retry:
+		return true
+	case Start:
+		return true
+	case Stop:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for BatchedTaskState.
+const (
+	BatchedTaskStateDone    BatchedTaskState = "done"
+	BatchedTaskStateFailed  BatchedTaskState = "failed"
+	BatchedTaskStateRunning BatchedTaskState = "running"
+	BatchedTaskStateUnknown BatchedTaskState = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the BatchedTaskState enum.
+func (e BatchedTaskState) Valid() bool {
+	switch e {
+	case BatchedTaskStateDone:
+		return true
+	case BatchedTaskStateFailed:
+		return true
+	case BatchedTaskStateRunning:
+		return true
+	case BatchedTaskStateUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CompareCommandType.
 const (
 	Objects CompareCommandType = "objects"
@@ -78,22 +138,22 @@ func (e CredentialsCommandSide) Valid() bool {
 
 // Defines values for OperationState.
 const (
-	Done    OperationState = "done"
-	Failed  OperationState = "failed"
-	Running OperationState = "running"
-	Unknown OperationState = "unknown"
+	OperationStateDone    OperationState = "done"
+	OperationStateFailed  OperationState = "failed"
+	OperationStateRunning OperationState = "running"
+	OperationStateUnknown OperationState = "unknown"
 )
 
 // Valid indicates whether the value is a known member of the OperationState enum.
 func (e OperationState) Valid() bool {
 	switch e {
-	case Done:
+	case OperationStateDone:
 		return true
-	case Failed:
+	case OperationStateFailed:
 		return true
-	case Running:
+	case OperationStateRunning:
 		return true
-	case Unknown:
+	case OperationStateUnknown:
 		return true
 	default:
 		return false
@@ -143,6 +203,49 @@ func (e TestTaskJSONBodySide) Valid() bool {
 	default:
 		return false
 	}
+}
+
+// BatchCommand defines model for BatchCommand.
+type BatchCommand struct {
+	Command BatchCommandCommand `json:"command"`
+
+	// Force stop only
+	Force *bool `json:"force,omitempty"`
+
+	// Incomplete stop only
+	Incomplete *bool `json:"incomplete,omitempty"`
+
+	// Tasks at most 100 ids or names
+	Tasks []string `json:"tasks"`
+
+	// TruncateDestination reset only
+	TruncateDestination *bool `json:"truncate_destination,omitempty"`
+}
+
+// BatchCommandCommand defines model for BatchCommand.Command.
+type BatchCommandCommand string
+
+// BatchResult defines model for BatchResult.
+type BatchResult struct {
+	Results []BatchedTask `json:"results"`
+}
+
+// BatchedTask defines model for BatchedTask.
+type BatchedTask struct {
+	OperationID *string          `json:"operation_id,omitempty"`
+	Problem     *Problem         `json:"problem,omitempty"`
+	State       BatchedTaskState `json:"state"`
+
+	// Task as the request named it
+	Task string `json:"task"`
+}
+
+// BatchedTaskState defines model for BatchedTask.State.
+type BatchedTaskState string
+
+// CloneCommand defines model for CloneCommand.
+type CloneCommand struct {
+	Name string `json:"name"`
 }
 
 // CompareCommand defines model for CompareCommand.
@@ -282,6 +385,18 @@ type FullProgress struct {
 	RowsPerSecond    *float64 `json:"rows_per_second"`
 }
 
+// History defines model for History.
+type History struct {
+	Events []HistoryEvent `json:"events"`
+}
+
+// HistoryEvent defines model for HistoryEvent.
+type HistoryEvent struct {
+	Actor string    `json:"actor"`
+	At    time.Time `json:"at"`
+	Text  string    `json:"text"`
+}
+
 // Incremental defines model for Incremental.
 type Incremental struct {
 	Applied               *Position  `json:"applied"`
@@ -330,6 +445,12 @@ type NodeFile struct {
 	Password *string `json:"password,omitempty"`
 	Port     int     `json:"port"`
 	User     string  `json:"user"`
+}
+
+// ObjectList defines model for ObjectList.
+type ObjectList struct {
+	Next    *string        `json:"next"`
+	Objects []SourceObject `json:"objects"`
 }
 
 // ObjectRule defines model for ObjectRule.
@@ -480,6 +601,18 @@ type Server struct {
 	Kind     *string `json:"kind"`
 	User     string  `json:"user"`
 	Version  *string `json:"version"`
+}
+
+// SourceObject defines model for SourceObject.
+type SourceObject struct {
+	BytesEstimated *int64  `json:"bytes_estimated,omitempty"`
+	Engine         *string `json:"engine,omitempty"`
+	RowsEstimated  *int64  `json:"rows_estimated,omitempty"`
+	Schema         string  `json:"schema"`
+	Selected       bool    `json:"selected"`
+	Table          string  `json:"table"`
+	ToSchema       *string `json:"to_schema,omitempty"`
+	ToTable        *string `json:"to_table,omitempty"`
 }
 
 // StartCommand defines model for StartCommand.
@@ -641,6 +774,15 @@ type TaskSummary struct {
 	Type                string            `json:"type"`
 }
 
+// TaskTemplate defines model for TaskTemplate.
+type TaskTemplate struct {
+	// File the task file; passwords and PEM texts stand in it instead of file names
+	File TaskFile `json:"file"`
+
+	// Missing fields that the file cannot tell
+	Missing []string `json:"missing"`
+}
+
 // TestResult defines model for TestResult.
 type TestResult struct {
 	Ok    bool         `json:"ok"`
@@ -667,6 +809,9 @@ type UnavailableAction struct {
 // Cursor defines model for Cursor.
 type Cursor = string
 
+// Draft defines model for Draft.
+type Draft = bool
+
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
 
@@ -678,6 +823,12 @@ type Limit = int
 
 // TaskID defines model for TaskID.
 type TaskID = string
+
+// BatchParams defines parameters for Batch.
+type BatchParams struct {
+	// IdempotencyKey a repeated request with the same key is done once
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
 
 // ListTasksParams defines parameters for ListTasks.
 type ListTasksParams struct {
@@ -700,15 +851,27 @@ type ListTasksParams struct {
 type CreateTaskParams struct {
 	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
 
+	// Draft parts may be missing yet: they are asked for before the pre-check
+	Draft *Draft `form:"draft,omitempty" json:"draft,omitempty"`
+
 	// IdempotencyKey a repeated request with the same key is done once
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // EditTaskParams defines parameters for EditTask.
 type EditTaskParams struct {
+	// Draft parts may be missing yet: they are asked for before the pre-check
+	Draft *Draft `form:"draft,omitempty" json:"draft,omitempty"`
+
 	// IfMatch revision the edit is based on
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 
+	// IdempotencyKey a repeated request with the same key is done once
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// CloneTaskParams defines parameters for CloneTask.
+type CloneTaskParams struct {
 	// IdempotencyKey a repeated request with the same key is done once
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
@@ -739,6 +902,11 @@ type SetCredentialsParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// StreamEventsParams defines parameters for StreamEvents.
+type StreamEventsParams struct {
+	LastEventID *string `json:"Last-Event-ID,omitempty"`
+}
+
 // LimitTaskParams defines parameters for LimitTask.
 type LimitTaskParams struct {
 	// IdempotencyKey a repeated request with the same key is done once
@@ -748,6 +916,14 @@ type LimitTaskParams struct {
 // ListLogsParams defines parameters for ListLogs.
 type ListLogsParams struct {
 	Level  *string `form:"level,omitempty" json:"level,omitempty"`
+	Limit  *Limit  `form:"limit,omitempty" json:"limit,omitempty"`
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListObjectsParams defines parameters for ListObjects.
+type ListObjectsParams struct {
+	// Search part of schema.table
+	Search *string `form:"search,omitempty" json:"search,omitempty"`
 	Limit  *Limit  `form:"limit,omitempty" json:"limit,omitempty"`
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
@@ -814,6 +990,9 @@ type TestTaskJSONBody struct {
 // TestTaskJSONBodySide defines parameters for TestTask.
 type TestTaskJSONBodySide string
 
+// BatchJSONRequestBody defines body for Batch for application/json ContentType.
+type BatchJSONRequestBody = BatchCommand
+
 // TestConnectionJSONRequestBody defines body for TestConnection for application/json ContentType.
 type TestConnectionJSONRequestBody = ConnectionTest
 
@@ -822,6 +1001,9 @@ type CreateTaskJSONRequestBody = TaskFile
 
 // EditTaskJSONRequestBody defines body for EditTask for application/json ContentType.
 type EditTaskJSONRequestBody = TaskFile
+
+// CloneTaskJSONRequestBody defines body for CloneTask for application/json ContentType.
+type CloneTaskJSONRequestBody = CloneCommand
 
 // CompareTaskJSONRequestBody defines body for CompareTask for application/json ContentType.
 type CompareTaskJSONRequestBody = CompareCommand
@@ -933,6 +1115,20 @@ func WithRequestEditorFn(fn RequestEditorFn) ClientOption {
 // The interface specification for the client above.
 type ClientInterface interface {
 
+	// BatchWithBody One command for many tasks; each answers for itself
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/batch (the `Batch` operationId).
+	BatchWithBody(ctx context.Context, params *BatchParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// Batch One command for many tasks; each answers for itself
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/batch (the `Batch` operationId).
+	Batch(ctx context.Context, params *BatchParams, body BatchJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// TestConnectionWithBody Test a connection before there is a task
 	//
 	// Takes any type of body and a specified content type.
@@ -998,6 +1194,20 @@ type ClientInterface interface {
 	// Corresponds with PATCH /api/v1/tasks/{id} (the `EditTask` operationId).
 	EditTask(ctx context.Context, id TaskID, params *EditTaskParams, body EditTaskJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// CloneTaskWithBody A draft with another name that lacks passwords and certificates only
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/tasks/{id}/clone (the `CloneTask` operationId).
+	CloneTaskWithBody(ctx context.Context, id TaskID, params *CloneTaskParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CloneTask A draft with another name that lacks passwords and certificates only
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/tasks/{id}/clone (the `CloneTask` operationId).
+	CloneTask(ctx context.Context, id TaskID, params *CloneTaskParams, body CloneTaskJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// CompareTaskWithBody performs a POST /api/v1/tasks/{id}/compare (the `CompareTask` operationId) request,
 	// with any type of body and a specified content type.
 	CompareTaskWithBody(ctx context.Context, id TaskID, params *CompareTaskParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1034,6 +1244,25 @@ type ClientInterface interface {
 	// Corresponds with POST /api/v1/tasks/{id}/credentials (the `SetCredentials` operationId).
 	SetCredentials(ctx context.Context, id TaskID, params *SetCredentialsParams, body SetCredentialsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// StreamEvents Server-sent events
+	//
+	// `event: task` carries the task's JSON at the start and at each change, `event: log` a line of its log,
+	// `event: end` the last status of a task that has ended. A comment is sent at least every 15 s.
+	// `Last-Event-ID` is the number of the last line of the log that was seen.
+	//
+	// Corresponds with GET /api/v1/tasks/{id}/events (the `StreamEvents` operationId).
+	StreamEvents(ctx context.Context, id TaskID, params *StreamEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetTaskFile The task's file without passwords and certificates, a template for other tasks
+	//
+	// Corresponds with GET /api/v1/tasks/{id}/file (the `GetTaskFile` operationId).
+	GetTaskFile(ctx context.Context, id TaskID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetHistory The last 50 commands and changes of state, with actors
+	//
+	// Corresponds with GET /api/v1/tasks/{id}/history (the `GetHistory` operationId).
+	GetHistory(ctx context.Context, id TaskID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// LimitTaskWithBody performs a POST /api/v1/tasks/{id}/limit (the `LimitTask` operationId) request,
 	// with any type of body and a specified content type.
 	LimitTaskWithBody(ctx context.Context, id TaskID, params *LimitTaskParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1044,6 +1273,11 @@ type ClientInterface interface {
 
 	// ListLogs performs a GET /api/v1/tasks/{id}/logs (the `ListLogs` operationId) request.
 	ListLogs(ctx context.Context, id TaskID, params *ListLogsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListObjects The source's tables, read anew, with what the task's rules make of each
+	//
+	// Corresponds with GET /api/v1/tasks/{id}/objects (the `ListObjects` operationId).
+	ListObjects(ctx context.Context, id TaskID, params *ListObjectsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// PauseTaskWithBody performs a POST /api/v1/tasks/{id}/pause (the `PauseTask` operationId) request,
 	// with any type of body and a specified content type.
@@ -1137,6 +1371,40 @@ type ClientInterface interface {
 
 	// Version performs a GET /api/v1/version (the `Version` operationId) request.
 	Version(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+}
+
+// BatchWithBody One command for many tasks; each answers for itself
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/batch (the `Batch` operationId).
+func (c *Client) BatchWithBody(ctx context.Context, params *BatchParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewBatchRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Batch One command for many tasks; each answers for itself
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/batch (the `Batch` operationId).
+func (c *Client) Batch(ctx context.Context, params *BatchParams, body BatchJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewBatchRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
 }
 
 // TestConnectionWithBody Test a connection before there is a task
@@ -1314,6 +1582,40 @@ func (c *Client) EditTask(ctx context.Context, id TaskID, params *EditTaskParams
 	return c.Client.Do(req)
 }
 
+// CloneTaskWithBody A draft with another name that lacks passwords and certificates only
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/tasks/{id}/clone (the `CloneTask` operationId).
+func (c *Client) CloneTaskWithBody(ctx context.Context, id TaskID, params *CloneTaskParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCloneTaskRequestWithBody(c.Server, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CloneTask A draft with another name that lacks passwords and certificates only
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/tasks/{id}/clone (the `CloneTask` operationId).
+func (c *Client) CloneTask(ctx context.Context, id TaskID, params *CloneTaskParams, body CloneTaskJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCloneTaskRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // CompareTaskWithBody performs a POST /api/v1/tasks/{id}/compare (the `CompareTask` operationId) request,
 // with any type of body and a specified content type.
 func (c *Client) CompareTaskWithBody(ctx context.Context, id TaskID, params *CompareTaskParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1430,6 +1732,55 @@ func (c *Client) SetCredentials(ctx context.Context, id TaskID, params *SetCrede
 	return c.Client.Do(req)
 }
 
+// StreamEvents Server-sent events
+//
+// `event: task` carries the task's JSON at the start and at each change, `event: log` a line of its log,
+// `event: end` the last status of a task that has ended. A comment is sent at least every 15 s.
+// `Last-Event-ID` is the number of the last line of the log that was seen.
+//
+// Corresponds with GET /api/v1/tasks/{id}/events (the `StreamEvents` operationId).
+func (c *Client) StreamEvents(ctx context.Context, id TaskID, params *StreamEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStreamEventsRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetTaskFile The task's file without passwords and certificates, a template for other tasks
+//
+// Corresponds with GET /api/v1/tasks/{id}/file (the `GetTaskFile` operationId).
+func (c *Client) GetTaskFile(ctx context.Context, id TaskID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetTaskFileRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetHistory The last 50 commands and changes of state, with actors
+//
+// Corresponds with GET /api/v1/tasks/{id}/history (the `GetHistory` operationId).
+func (c *Client) GetHistory(ctx context.Context, id TaskID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetHistoryRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // LimitTaskWithBody performs a POST /api/v1/tasks/{id}/limit (the `LimitTask` operationId) request,
 // with any type of body and a specified content type.
 func (c *Client) LimitTaskWithBody(ctx context.Context, id TaskID, params *LimitTaskParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1461,6 +1812,21 @@ func (c *Client) LimitTask(ctx context.Context, id TaskID, params *LimitTaskPara
 // ListLogs performs a GET /api/v1/tasks/{id}/logs (the `ListLogs` operationId) request.
 func (c *Client) ListLogs(ctx context.Context, id TaskID, params *ListLogsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListLogsRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListObjects The source's tables, read anew, with what the task's rules make of each
+//
+// Corresponds with GET /api/v1/tasks/{id}/objects (the `ListObjects` operationId).
+func (c *Client) ListObjects(ctx context.Context, id TaskID, params *ListObjectsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListObjectsRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -1794,6 +2160,61 @@ func (c *Client) Version(ctx context.Context, reqEditors ...RequestEditorFn) (*h
 	return c.Client.Do(req)
 }
 
+// NewBatchRequest calls the generic Batch builder with application/json body
+func NewBatchRequest(server string, params *BatchParams, body BatchJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewBatchRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewBatchRequestWithBody constructs an http.Request for the Batch method, with any body, and a specified content type
+func NewBatchRequestWithBody(server string, params *BatchParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/batch")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewTestConnectionRequest calls the generic TestConnection builder with application/json body
 func NewTestConnectionRequest(server string, body TestConnectionJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -2060,6 +2481,18 @@ func NewCreateTaskRequestWithBody(server string, params *CreateTaskParams, conte
 
 		}
 
+		if params.Draft != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "draft", *params.Draft, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -2196,6 +2629,33 @@ func NewEditTaskRequestWithBody(server string, id TaskID, params *EditTaskParams
 		return nil, err
 	}
 
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Draft != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "draft", *params.Draft, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
 	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
 	if err != nil {
 		return nil, err
@@ -2225,6 +2685,68 @@ func NewEditTaskRequestWithBody(server string, id TaskID, params *EditTaskParams
 			}
 
 			req.Header.Set("Idempotency-Key", headerParam1)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewCloneTaskRequest calls the generic CloneTask builder with application/json body
+func NewCloneTaskRequest(server string, id TaskID, params *CloneTaskParams, body CloneTaskJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCloneTaskRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
+// NewCloneTaskRequestWithBody constructs an http.Request for the CloneTask method, with any body, and a specified content type
+func NewCloneTaskRequestWithBody(server string, id TaskID, params *CloneTaskParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/tasks/%s/clone", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
 		}
 
 	}
@@ -2544,6 +3066,123 @@ func NewSetCredentialsRequestWithBody(server string, id TaskID, params *SetCrede
 	return req, nil
 }
 
+// NewStreamEventsRequest constructs an http.Request for the StreamEvents method
+func NewStreamEventsRequest(server string, id TaskID, params *StreamEventsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/tasks/%s/events", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.LastEventID != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Last-Event-ID", *params.LastEventID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Last-Event-ID", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetTaskFileRequest constructs an http.Request for the GetTaskFile method
+func NewGetTaskFileRequest(server string, id TaskID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/tasks/%s/file", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetHistoryRequest constructs an http.Request for the GetHistory method
+func NewGetHistoryRequest(server string, id TaskID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/tasks/%s/history", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewLimitTaskRequest calls the generic LimitTask builder with application/json body
 func NewLimitTaskRequest(server string, id TaskID, params *LimitTaskParams, body LimitTaskJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -2644,6 +3283,91 @@ func NewListLogsRequest(server string, id TaskID, params *ListLogsParams) (*http
 		if params.Level != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "level", *params.Level, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListObjectsRequest constructs an http.Request for the ListObjects method
+func NewListObjectsRequest(server string, id TaskID, params *ListObjectsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/tasks/%s/objects", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Search != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "search", *params.Search, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -3508,6 +4232,20 @@ func WithBaseURL(baseURL string) ClientOption {
 // ClientWithResponsesInterface is the interface specification for the client with responses above.
 type ClientWithResponsesInterface interface {
 
+	// BatchWithBodyWithResponse One command for many tasks; each answers for itself
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/batch (the `Batch` operationId).
+	BatchWithBodyWithResponse(ctx context.Context, params *BatchParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*BatchResponse, error)
+
+	// BatchWithResponse One command for many tasks; each answers for itself
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/batch (the `Batch` operationId).
+	BatchWithResponse(ctx context.Context, params *BatchParams, body BatchJSONRequestBody, reqEditors ...RequestEditorFn) (*BatchResponse, error)
+
 	// TestConnectionWithBodyWithResponse Test a connection before there is a task
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -3583,6 +4321,20 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PATCH /api/v1/tasks/{id} (the `EditTask` operationId).
 	EditTaskWithResponse(ctx context.Context, id TaskID, params *EditTaskParams, body EditTaskJSONRequestBody, reqEditors ...RequestEditorFn) (*EditTaskResponse, error)
 
+	// CloneTaskWithBodyWithResponse A draft with another name that lacks passwords and certificates only
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/tasks/{id}/clone (the `CloneTask` operationId).
+	CloneTaskWithBodyWithResponse(ctx context.Context, id TaskID, params *CloneTaskParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CloneTaskResponse, error)
+
+	// CloneTaskWithResponse A draft with another name that lacks passwords and certificates only
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/tasks/{id}/clone (the `CloneTask` operationId).
+	CloneTaskWithResponse(ctx context.Context, id TaskID, params *CloneTaskParams, body CloneTaskJSONRequestBody, reqEditors ...RequestEditorFn) (*CloneTaskResponse, error)
+
 	// CompareTaskWithBodyWithResponse performs a POST /api/v1/tasks/{id}/compare (the `CompareTask` operationId) request,
 	// with any type of body and a specified content type.
 	//
@@ -3627,6 +4379,31 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /api/v1/tasks/{id}/credentials (the `SetCredentials` operationId).
 	SetCredentialsWithResponse(ctx context.Context, id TaskID, params *SetCredentialsParams, body SetCredentialsJSONRequestBody, reqEditors ...RequestEditorFn) (*SetCredentialsResponse, error)
 
+	// StreamEventsWithResponse Server-sent events
+	//
+	// `event: task` carries the task's JSON at the start and at each change, `event: log` a line of its log,
+	// `event: end` the last status of a task that has ended. A comment is sent at least every 15 s.
+	// `Last-Event-ID` is the number of the last line of the log that was seen.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/tasks/{id}/events (the `StreamEvents` operationId).
+	StreamEventsWithResponse(ctx context.Context, id TaskID, params *StreamEventsParams, reqEditors ...RequestEditorFn) (*StreamEventsResponse, error)
+
+	// GetTaskFileWithResponse The task's file without passwords and certificates, a template for other tasks
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/tasks/{id}/file (the `GetTaskFile` operationId).
+	GetTaskFileWithResponse(ctx context.Context, id TaskID, reqEditors ...RequestEditorFn) (*GetTaskFileResponse, error)
+
+	// GetHistoryWithResponse The last 50 commands and changes of state, with actors
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/tasks/{id}/history (the `GetHistory` operationId).
+	GetHistoryWithResponse(ctx context.Context, id TaskID, reqEditors ...RequestEditorFn) (*GetHistoryResponse, error)
+
 	// LimitTaskWithBodyWithResponse performs a POST /api/v1/tasks/{id}/limit (the `LimitTask` operationId) request,
 	// with any type of body and a specified content type.
 	//
@@ -3641,6 +4418,13 @@ type ClientWithResponsesInterface interface {
 	//
 	// Returns a wrapper object for the known response body format(s).
 	ListLogsWithResponse(ctx context.Context, id TaskID, params *ListLogsParams, reqEditors ...RequestEditorFn) (*ListLogsResponse, error)
+
+	// ListObjectsWithResponse The source's tables, read anew, with what the task's rules make of each
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/tasks/{id}/objects (the `ListObjects` operationId).
+	ListObjectsWithResponse(ctx context.Context, id TaskID, params *ListObjectsParams, reqEditors ...RequestEditorFn) (*ListObjectsResponse, error)
 
 	// PauseTaskWithBodyWithResponse performs a POST /api/v1/tasks/{id}/pause (the `PauseTask` operationId) request,
 	// with any type of body and a specified content type.
@@ -3762,6 +4546,54 @@ type ClientWithResponsesInterface interface {
 	//
 	// Returns a wrapper object for the known response body format(s).
 	VersionWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*VersionResponse, error)
+}
+
+type BatchResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *BatchResult
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r BatchResponse) GetJSON200() *BatchResult {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r BatchResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r BatchResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r BatchResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r BatchResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r BatchResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
 }
 
 type TestConnectionResponse struct {
@@ -4162,6 +4994,61 @@ func (r EditTaskResponse) ContentType() string {
 	return ""
 }
 
+type CloneTaskResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Task
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Task
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CloneTaskResponse) GetJSON200() *Task {
+	return r.JSON200
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CloneTaskResponse) GetJSON201() *Task {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CloneTaskResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CloneTaskResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CloneTaskResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CloneTaskResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CloneTaskResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type CompareTaskResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -4402,6 +5289,143 @@ func (r SetCredentialsResponse) ContentType() string {
 	return ""
 }
 
+type StreamEventsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r StreamEventsResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r StreamEventsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r StreamEventsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r StreamEventsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r StreamEventsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetTaskFileResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *TaskTemplate
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetTaskFileResponse) GetJSON200() *TaskTemplate {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetTaskFileResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetTaskFileResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetTaskFileResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetTaskFileResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetTaskFileResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetHistoryResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *History
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetHistoryResponse) GetJSON200() *History {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetHistoryResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetHistoryResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetHistoryResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetHistoryResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetHistoryResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type LimitTaskResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -4492,6 +5516,54 @@ func (r ListLogsResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListLogsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListObjectsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ObjectList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListObjectsResponse) GetJSON200() *ObjectList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListObjectsResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListObjectsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListObjectsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListObjectsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListObjectsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -5222,6 +6294,32 @@ func (r VersionResponse) ContentType() string {
 	return ""
 }
 
+// BatchWithBodyWithResponse One command for many tasks; each answers for itself
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/batch (the `Batch` operationId).
+func (c *ClientWithResponses) BatchWithBodyWithResponse(ctx context.Context, params *BatchParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*BatchResponse, error) {
+	rsp, err := c.BatchWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseBatchResponse(rsp)
+}
+
+// BatchWithResponse One command for many tasks; each answers for itself
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/batch (the `Batch` operationId).
+func (c *ClientWithResponses) BatchWithResponse(ctx context.Context, params *BatchParams, body BatchJSONRequestBody, reqEditors ...RequestEditorFn) (*BatchResponse, error) {
+	rsp, err := c.Batch(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseBatchResponse(rsp)
+}
+
 // TestConnectionWithBodyWithResponse Test a connection before there is a task
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -5363,6 +6461,32 @@ func (c *ClientWithResponses) EditTaskWithResponse(ctx context.Context, id TaskI
 	return ParseEditTaskResponse(rsp)
 }
 
+// CloneTaskWithBodyWithResponse A draft with another name that lacks passwords and certificates only
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/tasks/{id}/clone (the `CloneTask` operationId).
+func (c *ClientWithResponses) CloneTaskWithBodyWithResponse(ctx context.Context, id TaskID, params *CloneTaskParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CloneTaskResponse, error) {
+	rsp, err := c.CloneTaskWithBody(ctx, id, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCloneTaskResponse(rsp)
+}
+
+// CloneTaskWithResponse A draft with another name that lacks passwords and certificates only
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/tasks/{id}/clone (the `CloneTask` operationId).
+func (c *ClientWithResponses) CloneTaskWithResponse(ctx context.Context, id TaskID, params *CloneTaskParams, body CloneTaskJSONRequestBody, reqEditors ...RequestEditorFn) (*CloneTaskResponse, error) {
+	rsp, err := c.CloneTask(ctx, id, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCloneTaskResponse(rsp)
+}
+
 // CompareTaskWithBodyWithResponse performs a POST /api/v1/tasks/{id}/compare (the `CompareTask` operationId) request,
 // with any type of body and a specified content type.
 //
@@ -5455,6 +6579,49 @@ func (c *ClientWithResponses) SetCredentialsWithResponse(ctx context.Context, id
 	return ParseSetCredentialsResponse(rsp)
 }
 
+// StreamEventsWithResponse Server-sent events
+//
+// `event: task` carries the task's JSON at the start and at each change, `event: log` a line of its log,
+// `event: end` the last status of a task that has ended. A comment is sent at least every 15 s.
+// `Last-Event-ID` is the number of the last line of the log that was seen.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/tasks/{id}/events (the `StreamEvents` operationId).
+func (c *ClientWithResponses) StreamEventsWithResponse(ctx context.Context, id TaskID, params *StreamEventsParams, reqEditors ...RequestEditorFn) (*StreamEventsResponse, error) {
+	rsp, err := c.StreamEvents(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseStreamEventsResponse(rsp)
+}
+
+// GetTaskFileWithResponse The task's file without passwords and certificates, a template for other tasks
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/tasks/{id}/file (the `GetTaskFile` operationId).
+func (c *ClientWithResponses) GetTaskFileWithResponse(ctx context.Context, id TaskID, reqEditors ...RequestEditorFn) (*GetTaskFileResponse, error) {
+	rsp, err := c.GetTaskFile(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetTaskFileResponse(rsp)
+}
+
+// GetHistoryWithResponse The last 50 commands and changes of state, with actors
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/tasks/{id}/history (the `GetHistory` operationId).
+func (c *ClientWithResponses) GetHistoryWithResponse(ctx context.Context, id TaskID, reqEditors ...RequestEditorFn) (*GetHistoryResponse, error) {
+	rsp, err := c.GetHistory(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetHistoryResponse(rsp)
+}
+
 // LimitTaskWithBodyWithResponse performs a POST /api/v1/tasks/{id}/limit (the `LimitTask` operationId) request,
 // with any type of body and a specified content type.
 //
@@ -5486,6 +6653,19 @@ func (c *ClientWithResponses) ListLogsWithResponse(ctx context.Context, id TaskI
 		return nil, err
 	}
 	return ParseListLogsResponse(rsp)
+}
+
+// ListObjectsWithResponse The source's tables, read anew, with what the task's rules make of each
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/tasks/{id}/objects (the `ListObjects` operationId).
+func (c *ClientWithResponses) ListObjectsWithResponse(ctx context.Context, id TaskID, params *ListObjectsParams, reqEditors ...RequestEditorFn) (*ListObjectsResponse, error) {
+	rsp, err := c.ListObjects(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListObjectsResponse(rsp)
 }
 
 // PauseTaskWithBodyWithResponse performs a POST /api/v1/tasks/{id}/pause (the `PauseTask` operationId) request,
@@ -5745,6 +6925,39 @@ func (c *ClientWithResponses) VersionWithResponse(ctx context.Context, reqEditor
 		return nil, err
 	}
 	return ParseVersionResponse(rsp)
+}
+
+// ParseBatchResponse parses an HTTP response from a BatchWithResponse call
+func ParseBatchResponse(rsp *http.Response) (*BatchResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &BatchResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest BatchResult
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
 }
 
 // ParseTestConnectionResponse parses an HTTP response from a TestConnectionWithResponse call
@@ -6025,6 +7238,46 @@ func ParseEditTaskResponse(rsp *http.Response) (*EditTaskResponse, error) {
 	return response, nil
 }
 
+// ParseCloneTaskResponse parses an HTTP response from a CloneTaskWithResponse call
+func ParseCloneTaskResponse(rsp *http.Response) (*CloneTaskResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CloneTaskResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Task
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Task
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseCompareTaskResponse parses an HTTP response from a CompareTaskWithResponse call
 func ParseCompareTaskResponse(rsp *http.Response) (*CompareTaskResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -6190,6 +7443,98 @@ func ParseSetCredentialsResponse(rsp *http.Response) (*SetCredentialsResponse, e
 	return response, nil
 }
 
+// ParseStreamEventsResponse parses an HTTP response from a StreamEventsWithResponse call
+func ParseStreamEventsResponse(rsp *http.Response) (*StreamEventsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &StreamEventsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetTaskFileResponse parses an HTTP response from a GetTaskFileWithResponse call
+func ParseGetTaskFileResponse(rsp *http.Response) (*GetTaskFileResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetTaskFileResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest TaskTemplate
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetHistoryResponse parses an HTTP response from a GetHistoryWithResponse call
+func ParseGetHistoryResponse(rsp *http.Response) (*GetHistoryResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetHistoryResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest History
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseLimitTaskResponse parses an HTTP response from a LimitTaskWithResponse call
 func ParseLimitTaskResponse(rsp *http.Response) (*LimitTaskResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -6239,6 +7584,39 @@ func ParseListLogsResponse(rsp *http.Response) (*ListLogsResponse, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest LogList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListObjectsResponse parses an HTTP response from a ListObjectsWithResponse call
+func ParseListObjectsResponse(rsp *http.Response) (*ListObjectsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListObjectsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ObjectList
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -6755,6 +8133,9 @@ func ParseVersionResponse(rsp *http.Response) (*VersionResponse, error) {
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
+	// Batch One command for many tasks; each answers for itself
+	// (POST /api/v1/batch)
+	Batch(ctx echo.Context, params BatchParams) error
 	// TestConnection Test a connection before there is a task
 	// (POST /api/v1/connections/test)
 	TestConnection(ctx echo.Context) error
@@ -6779,6 +8160,9 @@ type ServerInterface interface {
 	// EditTask Replace the task's file; before the start everything, later name, description and limits
 	// (PATCH /api/v1/tasks/{id})
 	EditTask(ctx echo.Context, id TaskID, params EditTaskParams) error
+	// CloneTask A draft with another name that lacks passwords and certificates only
+	// (POST /api/v1/tasks/{id}/clone)
+	CloneTask(ctx echo.Context, id TaskID, params CloneTaskParams) error
 
 	// (POST /api/v1/tasks/{id}/compare)
 	CompareTask(ctx echo.Context, id TaskID, params CompareTaskParams) error
@@ -6794,12 +8178,24 @@ type ServerInterface interface {
 	// SetCredentials Replace user and password of one side; the phase goes on with new connections
 	// (POST /api/v1/tasks/{id}/credentials)
 	SetCredentials(ctx echo.Context, id TaskID, params SetCredentialsParams) error
+	// StreamEvents Server-sent events
+	// (GET /api/v1/tasks/{id}/events)
+	StreamEvents(ctx echo.Context, id TaskID, params StreamEventsParams) error
+	// GetTaskFile The task's file without passwords and certificates, a template for other tasks
+	// (GET /api/v1/tasks/{id}/file)
+	GetTaskFile(ctx echo.Context, id TaskID) error
+	// GetHistory The last 50 commands and changes of state, with actors
+	// (GET /api/v1/tasks/{id}/history)
+	GetHistory(ctx echo.Context, id TaskID) error
 
 	// (POST /api/v1/tasks/{id}/limit)
 	LimitTask(ctx echo.Context, id TaskID, params LimitTaskParams) error
 
 	// (GET /api/v1/tasks/{id}/logs)
 	ListLogs(ctx echo.Context, id TaskID, params ListLogsParams) error
+	// ListObjects The source's tables, read anew, with what the task's rules make of each
+	// (GET /api/v1/tasks/{id}/objects)
+	ListObjects(ctx echo.Context, id TaskID, params ListObjectsParams) error
 
 	// (POST /api/v1/tasks/{id}/pause)
 	PauseTask(ctx echo.Context, id TaskID, params PauseTaskParams) error
@@ -6850,6 +8246,35 @@ type ServerInterface interface {
 // ServerInterfaceWrapper converts echo contexts to parameters.
 type ServerInterfaceWrapper struct {
 	Handler ServerInterface
+}
+
+// Batch converts echo context to params.
+func (w *ServerInterfaceWrapper) Batch(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params BatchParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.Batch(ctx, params)
+	return err
 }
 
 // TestConnection converts echo context to params.
@@ -6952,6 +8377,13 @@ func (w *ServerInterfaceWrapper) CreateTask(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter dry_run: %s", err))
 	}
 
+	// ------------- Optional query parameter "draft" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "draft", ctx.QueryParams(), &params.Draft, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter draft: %s", err))
+	}
+
 	headers := ctx.Request().Header
 	// ------------- Optional header parameter "Idempotency-Key" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
@@ -7019,6 +8451,12 @@ func (w *ServerInterfaceWrapper) EditTask(ctx echo.Context) error {
 
 	// Parameter object where we will unmarshal all parameters from the context
 	var params EditTaskParams
+	// ------------- Optional query parameter "draft" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "draft", ctx.QueryParams(), &params.Draft, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter draft: %s", err))
+	}
 
 	headers := ctx.Request().Header
 	// ------------- Optional header parameter "If-Match" -------------
@@ -7054,6 +8492,42 @@ func (w *ServerInterfaceWrapper) EditTask(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.EditTask(ctx, id, params)
+	return err
+}
+
+// CloneTask converts echo context to params.
+func (w *ServerInterfaceWrapper) CloneTask(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id TaskID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CloneTaskParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CloneTask(ctx, id, params)
 	return err
 }
 
@@ -7228,6 +8702,74 @@ func (w *ServerInterfaceWrapper) SetCredentials(ctx echo.Context) error {
 	return err
 }
 
+// StreamEvents converts echo context to params.
+func (w *ServerInterfaceWrapper) StreamEvents(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id TaskID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StreamEventsParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Last-Event-ID" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Last-Event-ID")]; found {
+		var LastEventID string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Last-Event-ID, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Last-Event-ID", valueList[0], &LastEventID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Last-Event-ID: %s", err))
+		}
+
+		params.LastEventID = &LastEventID
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.StreamEvents(ctx, id, params)
+	return err
+}
+
+// GetTaskFile converts echo context to params.
+func (w *ServerInterfaceWrapper) GetTaskFile(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id TaskID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetTaskFile(ctx, id)
+	return err
+}
+
+// GetHistory converts echo context to params.
+func (w *ServerInterfaceWrapper) GetHistory(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id TaskID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetHistory(ctx, id)
+	return err
+}
+
 // LimitTask converts echo context to params.
 func (w *ServerInterfaceWrapper) LimitTask(ctx echo.Context) error {
 	var err error
@@ -7300,6 +8842,45 @@ func (w *ServerInterfaceWrapper) ListLogs(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListLogs(ctx, id, params)
+	return err
+}
+
+// ListObjects converts echo context to params.
+func (w *ServerInterfaceWrapper) ListObjects(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id TaskID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListObjectsParams
+	// ------------- Optional query parameter "search" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "search", ctx.QueryParams(), &params.Search, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter search: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListObjects(ctx, id, params)
 	return err
 }
 
@@ -7793,6 +9374,12 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/api/v1/tasks/:id/report", wrapper.GetReport, options.OperationMiddlewares["getReport"]...)
 	router.POST(options.BaseURL+"/api/v1/tasks/:id/sync-points", wrapper.CreateSyncPoint, options.OperationMiddlewares["createSyncPoint"]...)
 	router.GET(options.BaseURL+"/api/v1/tasks/:id/sync-points/:n", wrapper.GetSyncPoint, options.OperationMiddlewares["getSyncPoint"]...)
+	router.GET(options.BaseURL+"/api/v1/tasks/:id/file", wrapper.GetTaskFile, options.OperationMiddlewares["getTaskFile"]...)
+	router.POST(options.BaseURL+"/api/v1/tasks/:id/clone", wrapper.CloneTask, options.OperationMiddlewares["cloneTask"]...)
+	router.GET(options.BaseURL+"/api/v1/tasks/:id/objects", wrapper.ListObjects, options.OperationMiddlewares["listObjects"]...)
+	router.GET(options.BaseURL+"/api/v1/tasks/:id/history", wrapper.GetHistory, options.OperationMiddlewares["getHistory"]...)
+	router.GET(options.BaseURL+"/api/v1/tasks/:id/events", wrapper.StreamEvents, options.OperationMiddlewares["streamEvents"]...)
+	router.POST(options.BaseURL+"/api/v1/batch", wrapper.Batch, options.OperationMiddlewares["batch"]...)
 	router.POST(options.BaseURL+"/api/v1/connections/test", wrapper.TestConnection, options.OperationMiddlewares["testConnection"]...)
 	router.GET(options.BaseURL+"/api/v1/operations/:id", wrapper.GetOperation, options.OperationMiddlewares["getOperation"]...)
 	router.GET(options.BaseURL+"/api/v1/doctor", wrapper.Doctor, options.OperationMiddlewares["doctor"]...)
@@ -7803,6 +9390,46 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 type OutcomeJSONResponse Outcome
 
 type ProblemApplicationProblemPlusJSONResponse Problem
+
+type BatchRequestObject struct {
+	Params BatchParams
+	Body   *BatchJSONRequestBody
+}
+
+type BatchResponseObject interface {
+	VisitBatchResponse(w http.ResponseWriter) error
+}
+
+type Batch200JSONResponse BatchResult
+
+func (response Batch200JSONResponse) VisitBatchResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BatchdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response BatchdefaultApplicationProblemPlusJSONResponse) VisitBatchResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
 
 type TestConnectionRequestObject struct {
 	Body *TestConnectionJSONRequestBody
@@ -8146,6 +9773,61 @@ func (response EditTaskdefaultApplicationProblemPlusJSONResponse) VisitEditTaskR
 	return err
 }
 
+type CloneTaskRequestObject struct {
+	ID     TaskID `json:"id"`
+	Params CloneTaskParams
+	Body   *CloneTaskJSONRequestBody
+}
+
+type CloneTaskResponseObject interface {
+	VisitCloneTaskResponse(w http.ResponseWriter) error
+}
+
+type CloneTask200JSONResponse Task
+
+func (response CloneTask200JSONResponse) VisitCloneTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloneTask201JSONResponse Task
+
+func (response CloneTask201JSONResponse) VisitCloneTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloneTaskdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CloneTaskdefaultApplicationProblemPlusJSONResponse) VisitCloneTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CompareTaskRequestObject struct {
 	ID     TaskID `json:"id"`
 	Params CompareTaskParams
@@ -8349,6 +10031,153 @@ func (response SetCredentialsdefaultApplicationProblemPlusJSONResponse) VisitSet
 	return err
 }
 
+type StreamEventsRequestObject struct {
+	ID     TaskID `json:"id"`
+	Params StreamEventsParams
+}
+
+type StreamEventsResponseObject interface {
+	VisitStreamEventsResponse(w http.ResponseWriter) error
+}
+
+type StreamEvents200TextEventStreamResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response StreamEvents200TextEventStreamResponse) VisitStreamEventsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/event-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type StreamEventsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response StreamEventsdefaultApplicationProblemPlusJSONResponse) VisitStreamEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTaskFileRequestObject struct {
+	ID TaskID `json:"id"`
+}
+
+type GetTaskFileResponseObject interface {
+	VisitGetTaskFileResponse(w http.ResponseWriter) error
+}
+
+type GetTaskFile200JSONResponse TaskTemplate
+
+func (response GetTaskFile200JSONResponse) VisitGetTaskFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTaskFiledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetTaskFiledefaultApplicationProblemPlusJSONResponse) VisitGetTaskFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetHistoryRequestObject struct {
+	ID TaskID `json:"id"`
+}
+
+type GetHistoryResponseObject interface {
+	VisitGetHistoryResponse(w http.ResponseWriter) error
+}
+
+type GetHistory200JSONResponse History
+
+func (response GetHistory200JSONResponse) VisitGetHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetHistorydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetHistorydefaultApplicationProblemPlusJSONResponse) VisitGetHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type LimitTaskRequestObject struct {
 	ID     TaskID `json:"id"`
 	Params LimitTaskParams
@@ -8419,6 +10248,46 @@ type ListLogsdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListLogsdefaultApplicationProblemPlusJSONResponse) VisitListLogsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListObjectsRequestObject struct {
+	ID     TaskID `json:"id"`
+	Params ListObjectsParams
+}
+
+type ListObjectsResponseObject interface {
+	VisitListObjectsResponse(w http.ResponseWriter) error
+}
+
+type ListObjects200JSONResponse ObjectList
+
+func (response ListObjects200JSONResponse) VisitListObjectsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListObjectsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListObjectsdefaultApplicationProblemPlusJSONResponse) VisitListObjectsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -9036,6 +10905,9 @@ func (response VersiondefaultApplicationProblemPlusJSONResponse) VisitVersionRes
 
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
+	// Batch One command for many tasks; each answers for itself
+	// (POST /api/v1/batch)
+	Batch(ctx context.Context, request BatchRequestObject) (BatchResponseObject, error)
 	// TestConnection Test a connection before there is a task
 	// (POST /api/v1/connections/test)
 	TestConnection(ctx context.Context, request TestConnectionRequestObject) (TestConnectionResponseObject, error)
@@ -9060,6 +10932,9 @@ type StrictServerInterface interface {
 	// EditTask Replace the task's file; before the start everything, later name, description and limits
 	// (PATCH /api/v1/tasks/{id})
 	EditTask(ctx context.Context, request EditTaskRequestObject) (EditTaskResponseObject, error)
+	// CloneTask A draft with another name that lacks passwords and certificates only
+	// (POST /api/v1/tasks/{id}/clone)
+	CloneTask(ctx context.Context, request CloneTaskRequestObject) (CloneTaskResponseObject, error)
 
 	// (POST /api/v1/tasks/{id}/compare)
 	CompareTask(ctx context.Context, request CompareTaskRequestObject) (CompareTaskResponseObject, error)
@@ -9075,12 +10950,24 @@ type StrictServerInterface interface {
 	// SetCredentials Replace user and password of one side; the phase goes on with new connections
 	// (POST /api/v1/tasks/{id}/credentials)
 	SetCredentials(ctx context.Context, request SetCredentialsRequestObject) (SetCredentialsResponseObject, error)
+	// StreamEvents Server-sent events
+	// (GET /api/v1/tasks/{id}/events)
+	StreamEvents(ctx context.Context, request StreamEventsRequestObject) (StreamEventsResponseObject, error)
+	// GetTaskFile The task's file without passwords and certificates, a template for other tasks
+	// (GET /api/v1/tasks/{id}/file)
+	GetTaskFile(ctx context.Context, request GetTaskFileRequestObject) (GetTaskFileResponseObject, error)
+	// GetHistory The last 50 commands and changes of state, with actors
+	// (GET /api/v1/tasks/{id}/history)
+	GetHistory(ctx context.Context, request GetHistoryRequestObject) (GetHistoryResponseObject, error)
 
 	// (POST /api/v1/tasks/{id}/limit)
 	LimitTask(ctx context.Context, request LimitTaskRequestObject) (LimitTaskResponseObject, error)
 
 	// (GET /api/v1/tasks/{id}/logs)
 	ListLogs(ctx context.Context, request ListLogsRequestObject) (ListLogsResponseObject, error)
+	// ListObjects The source's tables, read anew, with what the task's rules make of each
+	// (GET /api/v1/tasks/{id}/objects)
+	ListObjects(ctx context.Context, request ListObjectsRequestObject) (ListObjectsResponseObject, error)
 
 	// (POST /api/v1/tasks/{id}/pause)
 	PauseTask(ctx context.Context, request PauseTaskRequestObject) (PauseTaskResponseObject, error)
@@ -9138,6 +11025,54 @@ func NewStrictHandler(ssi StrictServerInterface, middlewares []StrictMiddlewareF
 type strictHandler struct {
 	ssi         StrictServerInterface
 	middlewares []StrictMiddlewareFunc
+}
+
+// Batch operation middleware
+func (sh *strictHandler) Batch(ctx echo.Context, params BatchParams) error {
+	var request BatchRequestObject
+
+	request.Params = params
+
+	var body BatchJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.Batch(ctx.Request().Context(), request.(BatchRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "Batch")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(BatchResponseObject); ok {
+		return validResponse.VisitBatchResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
 }
 
 // TestConnection operation middleware
@@ -9406,6 +11341,55 @@ func (sh *strictHandler) EditTask(ctx echo.Context, id TaskID, params EditTaskPa
 	return nil
 }
 
+// CloneTask operation middleware
+func (sh *strictHandler) CloneTask(ctx echo.Context, id TaskID, params CloneTaskParams) error {
+	var request CloneTaskRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body CloneTaskJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CloneTask(ctx.Request().Context(), request.(CloneTaskRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CloneTask")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CloneTaskResponseObject); ok {
+		return validResponse.VisitCloneTaskResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // CompareTask operation middleware
 func (sh *strictHandler) CompareTask(ctx echo.Context, id TaskID, params CompareTaskParams) error {
 	var request CompareTaskRequestObject
@@ -9605,6 +11589,82 @@ func (sh *strictHandler) SetCredentials(ctx echo.Context, id TaskID, params SetC
 	return nil
 }
 
+// StreamEvents operation middleware
+func (sh *strictHandler) StreamEvents(ctx echo.Context, id TaskID, params StreamEventsParams) error {
+	var request StreamEventsRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StreamEvents(ctx.Request().Context(), request.(StreamEventsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StreamEvents")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(StreamEventsResponseObject); ok {
+		return validResponse.VisitStreamEventsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetTaskFile operation middleware
+func (sh *strictHandler) GetTaskFile(ctx echo.Context, id TaskID) error {
+	var request GetTaskFileRequestObject
+
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTaskFile(ctx.Request().Context(), request.(GetTaskFileRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTaskFile")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetTaskFileResponseObject); ok {
+		return validResponse.VisitGetTaskFileResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetHistory operation middleware
+func (sh *strictHandler) GetHistory(ctx echo.Context, id TaskID) error {
+	var request GetHistoryRequestObject
+
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetHistory(ctx.Request().Context(), request.(GetHistoryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetHistory")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetHistoryResponseObject); ok {
+		return validResponse.VisitGetHistoryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // LimitTask operation middleware
 func (sh *strictHandler) LimitTask(ctx echo.Context, id TaskID, params LimitTaskParams) error {
 	var request LimitTaskRequestObject
@@ -9674,6 +11734,32 @@ func (sh *strictHandler) ListLogs(ctx echo.Context, id TaskID, params ListLogsPa
 		return err
 	} else if validResponse, ok := response.(ListLogsResponseObject); ok {
 		return validResponse.VisitListLogsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListObjects operation middleware
+func (sh *strictHandler) ListObjects(ctx echo.Context, id TaskID, params ListObjectsParams) error {
+	var request ListObjectsRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListObjects(ctx.Request().Context(), request.(ListObjectsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListObjects")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListObjectsResponseObject); ok {
+		return validResponse.VisitListObjectsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
