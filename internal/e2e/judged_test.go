@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/time/rate"
 
 	"shardlift/web/api"
 )
@@ -159,27 +160,21 @@ func (m *move) logDelay() {
 
 // mixed writes rate transactions a second to rows of the whole range until stop
 // is called.
-func (m *move) mixed(people, rate int) (stop func()) {
-	const writers = 8
+func (m *move) mixed(people, perSecond int) (stop func()) {
+	const writers = 16
 	ctx, cancel := context.WithCancel(m.t.Context())
+	limiter := rate.NewLimiter(rate.Limit(perSecond), 2*perSecond) // what a fault held up is made up for
 	var wg sync.WaitGroup
 	var fresh atomic.Int64
 	fresh.Store(int64(people) * 10)
 	for writer := range writers {
 		wg.Go(func() {
 			rng := rand.New(rand.NewPCG(11, uint64(writer)))
-			tick := time.NewTicker(time.Second * writers / time.Duration(rate))
-			defer tick.Stop()
-			for {
-				select {
-				case <-ctx.Done():
-					return
-				case <-tick.C:
+			for limiter.Wait(ctx) == nil {
+				// What was begun ends whatever happens; what fails is no transaction.
+				for m.one(context.WithoutCancel(ctx), mixedWork(rng, people, &fresh)) != nil && ctx.Err() == nil {
 				}
-				// What was begun ends whatever happens.
-				if m.one(context.WithoutCancel(ctx), mixedWork(rng, people, &fresh)) == nil {
-					m.written.Add(1)
-				}
+				m.written.Add(1)
 			}
 		})
 	}
