@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -55,12 +56,14 @@ func (a *Activities) apply(ctx context.Context, t *resolved, in contract.ApplyIn
 	if f.selected, err = effectiveSelection(ctx, s, t.Spec.Objects, in.Group); err != nil {
 		return out, err
 	}
+	step.live(a.temporal)
+	turn := a.takeTurn(ctx, step)
 	err = fenced(ctx, s, fmt.Sprintf("apply/%d", in.Group), in.Owner, attempt, t.Spec.Objects, func(fence *checkpoint.Fence) error {
 		out, err = applier.Run(ctx, applier.Config{
 			Group: in.Group, Start: in.Start, CopyEnd: in.CopyEnd, Stop: in.Stop, Box: in.Box, Lanes: lanes,
 			ReportDivergence: t.Spec.Policy.Divergence == "report",
 			Open:             f.open, Head: src.Head, Mapping: f.mapping, DDL: f.judge,
-			Destination: d, Store: s, Fence: fence, Drain: step.drain,
+			Destination: d, Store: s, Fence: fence, Drain: turn.drain,
 			Beat: func(b contract.ApplyBeat) {
 				mark := fmt.Sprint(b.Applied, b.Read, b.Rows, b.Transactions)
 				step.beat(b, mark, b.CaughtUp || b.Throttle != "")
@@ -68,6 +71,9 @@ func (a *Activities) apply(ctx context.Context, t *resolved, in contract.ApplyIn
 		})
 		return err
 	})
+	if turn.over.Load() && errors.Is(err, applier.ErrDrained) {
+		err = nil // the box ends, the next one waits for its slot
+	}
 	if err == nil && out.Drained {
 		a.note(ctx, s, levelInfo, "applied everything up to the stop position %s", *in.Stop)
 	}

@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/activity"
 
 	"shardlift/internal/checkpoint"
 	"shardlift/internal/contract"
@@ -67,12 +71,21 @@ func truncate(ctx context.Context, d *destination.Destination, s *checkpoint.Sto
 	return nil
 }
 
-// CleanUp drops the metadata of a task that has ended.
+// cleanUpAttempts is how often CleanUp is tried; the workflow's options have the
+// same number. openTime bounds the connections of each.
+const (
+	cleanUpAttempts = 3
+	openTime        = 20 * time.Second
+)
+
+// CleanUp drops the metadata of a task that has ended. A destination that is
+// away, or refuses it, does not keep the task: after the last attempt the result
+// says what remains there and how it goes.
 func (a *Activities) CleanUp(ctx context.Context, in contract.TaskRef) (contract.CleanUpOut, error) {
 	if err := a.mustHaveEnded(ctx, in.TaskID); err != nil {
 		return contract.CleanUpOut{}, err
 	}
-	t, err := a.tasks.task(ctx, in)
+	e, err := a.tasks.ask(ctx, in.TaskID)
 	if errors.Is(err, fault.UnknownTask) { // a former attempt of the deletion came further
 		return contract.CleanUpOut{}, nil
 	}
@@ -80,9 +93,44 @@ func (a *Activities) CleanUp(ctx context.Context, in contract.TaskRef) (contract
 		return contract.CleanUpOut{}, err
 	}
 	work, step := begin(ctx)
-	err = a.withExisting(work, t, func(_ *destination.Destination, s *checkpoint.Store) error { return s.Drop(work) })
-	if errors.Is(err, fault.NoMetadata) {
-		err = nil
+	err = step.end(a.dropMetadata(work, in))
+	again := fault.ClassOf(err) == fault.Retry && activity.GetInfo(ctx).Attempt < cleanUpAttempts
+	if err == nil || again || ctx.Err() != nil {
+		return contract.CleanUpOut{}, err
 	}
-	return contract.CleanUpOut{}, step.end(err)
+	return a.remains(e.Spec, in.TaskID, err), nil
+}
+
+func (a *Activities) dropMetadata(ctx context.Context, in contract.TaskRef) error {
+	t, err := a.tasks.task(ctx, in)
+	if err != nil {
+		return err
+	}
+	opening, cancel := context.WithTimeout(ctx, openTime)
+	defer cancel()
+	d, err := openDestination(opening, t, shortConnections)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = d.Close() }()
+	s, ok, err := checkpoint.Existing(opening, d, t.Spec.Destination.MetadataSchema, t.TaskID)
+	if err != nil {
+		return fmt.Errorf("open metadata: %w", err)
+	}
+	if !ok {
+		return nil
+	}
+	return s.Drop(ctx)
+}
+
+// remains says which tables a deletion leaves behind, and why.
+func (a *Activities) remains(spec task.Spec, taskID string, why error) contract.CleanUpOut {
+	out := contract.CleanUpOut{Remaining: checkpoint.Remains(spec.Destination.MetadataSchema, spec.Objects.DestinationSchemas())}
+	tables := strings.Join(out.Remaining, ", ")
+	out.Warnings = []string{
+		"the task's metadata remains on the destination: " + a.redactor.Redact(why.Error()),
+		"when no other task moves to this destination: DROP TABLE IF EXISTS " + tables,
+		"when others do, in each of these tables but shardlift_meta: DELETE FROM <table> WHERE task = '" + taskID + "'",
+	}
+	return out
 }

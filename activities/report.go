@@ -62,7 +62,7 @@ func count(ctx context.Context, s *checkpoint.Store, r *contract.Report) error {
 	if err != nil {
 		return err
 	}
-	r.Tables, r.RowsCopied = p.Tables, p.RowsDone
+	r.Tables, r.RowsCopied, r.BytesCopied = p.Tables, p.RowsDone, p.BytesDone
 	c, err := s.Load(ctx, 0)
 	if err != nil {
 		return err

@@ -27,7 +27,7 @@ func (w *watcher) watchStatements(ctx context.Context, from position.Position) e
 			return err
 		}
 		from = next
-		timer := time.NewTimer(watchEvery)
+		timer := time.NewTimer(binlogEvery)
 		select {
 		case <-ctx.Done():
 			timer.Stop()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
 	"shardlift/internal/destination"
@@ -24,6 +25,10 @@ const (
 	// that was cut off has ended.
 	patientGrace = 8 * time.Second
 	pulseEvery   = time.Second
+	// showEvery is how old the numbers of a live step may be, showTime how long one
+	// sending of them may take.
+	showEvery = 2 * time.Second
+	showTime  = 2 * time.Second
 )
 
 // step is the life of one long activity. Its context outlives the activity's
@@ -45,6 +50,9 @@ type step struct {
 	details any
 	mark    any
 	at      time.Time
+	show    func(ctx context.Context, details any) error // of a live step
+	fresh   bool                                         // details were not shown yet
+	shown   time.Time
 }
 
 // begin starts a step; the caller works with the context it returns and calls
@@ -88,7 +96,7 @@ func (s *step) end(err error) error {
 func (s *step) beat(details, mark any, excused bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.details = details
+	s.details, s.fresh = details, true
 	if mark != s.mark || excused {
 		s.mark, s.at = mark, time.Now()
 	}
@@ -103,6 +111,37 @@ func (s *step) patient(i destination.Info) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.grace = patientGrace
+}
+
+// live shows what beat is given within showEvery. The SDK sends heartbeats every
+// 10 s only, because one that fails ends the step (temporal.md 0.3); nothing
+// hangs on what is sent beside them. It costs a call to Temporal every two
+// seconds, so only what a page shows of a task as a whole is live.
+func (s *step) live(c client.Client) {
+	if c == nil {
+		return
+	}
+	token := activity.GetInfo(s.parent).TaskToken
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.show = func(ctx context.Context, details any) error {
+		ctx, cancel := context.WithTimeout(ctx, showTime)
+		defer cancel()
+		return c.RecordActivityHeartbeat(ctx, token, details) //nolint:wrapcheck // nobody reads it
+	}
+}
+
+// showFresh sends the details of a live step when it is time to.
+func (s *step) showFresh() {
+	s.mu.Lock()
+	show, details := s.show, s.details
+	if show == nil || !s.fresh || time.Since(s.shown) < showEvery-pulseEvery/2 {
+		s.mu.Unlock()
+		return
+	}
+	s.fresh, s.shown = false, time.Now()
+	s.mu.Unlock()
+	_ = show(s.parent, details) // the next ones are sent anyway
 }
 
 // moved notes progress of a step that has no details.
@@ -133,6 +172,7 @@ func (s *step) pulse(every time.Duration) {
 		} else {
 			activity.RecordHeartbeat(s.parent, details)
 		}
+		s.showFresh()
 	}
 }
 

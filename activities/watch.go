@@ -3,9 +3,12 @@ package activities
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
+
+	"go.temporal.io/sdk/temporal"
 
 	"shardlift/internal/checkpoint"
 	"shardlift/internal/contract"
@@ -15,7 +18,9 @@ import (
 )
 
 const (
-	watchEvery = 5 * time.Second
+	// progressEvery is how often a copy's sums are read, binlogEvery how often the source is asked.
+	progressEvery = 2 * time.Second
+	binlogEvery   = 5 * time.Second
 	// purgeWarning is how near the purge of a binlog file that is still needed may come.
 	purgeWarning = 6 * time.Hour
 )
@@ -44,11 +49,17 @@ func (a *Activities) watch(ctx context.Context, t *resolved, start position.Posi
 		return err
 	}
 	defer func() { _ = src.Close() }()
-	w := &watcher{t: t, store: s, src: src, start: start, began: a.startedAt(ctx, t.TaskID)}
+	view := a.viewOf(ctx, t.TaskID)
+	w := &watcher{t: t, store: s, src: src, start: start, tell: a.tellAlarm}
+	if view.StartedAt != nil {
+		w.began = *view.StartedAt
+	}
+	w.alarmed = slices.ContainsFunc(view.Alarms, func(x contract.TaskAlarm) bool { return x.Kind == contract.AlarmPurge })
 	copying, err := w.copying(ctx)
 	if err != nil {
 		return err
 	}
+	every := binlogEvery
 	statements := make(chan error, 1)
 	if copying {
 		reading, cancel := context.WithCancel(ctx)
@@ -57,7 +68,11 @@ func (a *Activities) watch(ctx context.Context, t *resolved, start position.Posi
 		defer cancel()
 		reader.Go(func() { statements <- w.watchStatements(reading, start) })
 	}
-	tick := time.NewTicker(watchEvery)
+	if copying || t.Spec.Type == task.Full {
+		every = progressEvery
+		step.live(a.temporal)
+	}
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		beat, err := w.look(ctx)
@@ -69,7 +84,7 @@ func (a *Activities) watch(ctx context.Context, t *resolved, start position.Posi
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-step.drain:
-			return context.Canceled
+			return temporal.NewCanceledError(w.lastLook(ctx))
 		case err := <-statements:
 			return err
 		case <-tick.C:
@@ -77,16 +92,25 @@ func (a *Activities) watch(ctx context.Context, t *resolved, start position.Posi
 	}
 }
 
-// startedAt is when the start position was taken, zero when the workflow does not say.
-func (a *Activities) startedAt(ctx context.Context, taskID string) time.Time {
+// viewOf asks the task's workflow for its state; the zero View when it does not answer.
+func (a *Activities) viewOf(ctx context.Context, taskID string) (v contract.View) {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
-	var v contract.View
 	value, err := a.temporal.QueryWorkflow(ctx, contract.MigrationID(taskID), "", contract.QueryView)
-	if err != nil || value.Get(&v) != nil || v.StartedAt == nil {
-		return time.Time{}
+	if err != nil || value.Get(&v) != nil {
+		return contract.View{}
 	}
-	return *v.StartedAt
+	return v
+}
+
+// tellAlarm sends the beginning or the end of an alarm to the task's workflow.
+func (a *Activities) tellAlarm(ctx context.Context, taskID string, alarm contract.TaskAlarm) error {
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	if err := a.temporal.SignalWorkflow(ctx, contract.MigrationID(taskID), "", contract.SignalAlarm, alarm); err != nil {
+		return fmt.Errorf("tell task %s of an alarm: %w", taskID, err)
+	}
+	return nil
 }
 
 // watcher is one run of WatchSource.
@@ -97,7 +121,12 @@ type watcher struct {
 	start position.Position
 	began time.Time
 
-	last contract.WatchBeat
+	// tell sends an alarm; alarmed says whether the last one that arrived was active.
+	tell    func(ctx context.Context, taskID string, alarm contract.TaskAlarm) error
+	alarmed bool
+
+	last   contract.WatchBeat
+	looked time.Time // at the binlog
 }
 
 // copying says whether the apply, which judges statements itself, has not begun yet.
@@ -120,12 +149,48 @@ func (w *watcher) look(ctx context.Context) (contract.WatchBeat, error) {
 		beat.Progress.BytesRate = float64(beat.Progress.BytesDone-w.last.Progress.BytesDone) / passed
 	}
 	if w.t.Spec.Type == task.FullIncremental {
-		if err := w.lookAtBinlog(ctx, &beat); err != nil {
-			return beat, err
+		if beat.At.Sub(w.looked) < binlogEvery {
+			beat.Head, beat.GapBytes, beat.PurgeAt, beat.Warnings = w.last.Head, w.last.GapBytes, w.last.PurgeAt, w.last.Warnings
+		} else {
+			w.looked = beat.At
+			if err := w.lookAtBinlog(ctx, &beat); err != nil {
+				return beat, err
+			}
+			w.alarm(ctx, beat)
 		}
 	}
 	w.last = beat
 	return beat, nil
+}
+
+// lastLook is what the task remembers while nobody watches: from now on
+// everything that the source writes is needed.
+func (w *watcher) lastLook(ctx context.Context) contract.WatchOut {
+	out := contract.WatchOut{Progress: w.last.Progress, PurgeAt: w.last.PurgeAt}
+	if p, err := w.store.Progress(ctx); err == nil {
+		out.Progress = p
+	}
+	if keep := retention(w.src); w.t.Spec.Type == task.FullIncremental && out.PurgeAt == nil && keep > 0 {
+		at := time.Now().UTC().Add(keep)
+		out.PurgeAt = &at
+	}
+	return out
+}
+
+// alarm tells the task when the risk of a purge begins and ends; what did not
+// arrive is sent again with the next look.
+func (w *watcher) alarm(ctx context.Context, beat contract.WatchBeat) {
+	risk := len(beat.Warnings) > 0
+	if risk == w.alarmed || w.tell == nil {
+		return
+	}
+	a := contract.TaskAlarm{Kind: contract.AlarmPurge, Active: risk, At: beat.At}
+	if risk {
+		a.Text = beat.Warnings[0]
+	}
+	if w.tell(ctx, w.t.TaskID, a) == nil {
+		w.alarmed = risk
+	}
 }
 
 // lookAtBinlog checks that everything after the checkpoint, or the start

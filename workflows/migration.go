@@ -18,6 +18,8 @@ type migration struct {
 	state
 	in    Input
 	place place
+	// release is the version of the program that began this run.
+	release workflow.Version
 
 	// interrupt cancels the phase that runs; nil while none does.
 	interrupt workflow.CancelFunc
@@ -40,9 +42,10 @@ func MigrationWorkflow(ctx workflow.Context, in Input) error {
 	}
 	// What a cancellation means is decided by requestedFromOutside; nothing else sees it.
 	free, _ := workflow.NewDisconnectedContext(ctx)
-	_ = workflow.GetVersion(free, changeRelease, workflow.DefaultVersion, release)
+	m.release = workflow.GetVersion(free, changeRelease, workflow.DefaultVersion, release)
 	workflow.GoNamed(free, "cancellation", func(free workflow.Context) { m.cancelledFromOutside(ctx, free) })
 	workflow.GoNamed(free, "comparisons", m.hearComparisons)
+	workflow.GoNamed(free, "alarms", m.hearAlarms)
 	workflow.GoNamed(free, "continue-as-new", func(free workflow.Context) {
 		_ = workflow.Await(free, func() bool { return suggested(free) })
 		m.wake()
@@ -86,6 +89,8 @@ func (m *migration) step(ctx workflow.Context) {
 		m.endByForce(ctx)
 	case m.idle():
 		m.rest(ctx)
+	case m.RetryAt != nil:
+		m.awaitRetry(ctx)
 	default:
 		m.work(ctx)
 	}
@@ -96,24 +101,29 @@ func (m *migration) idle() bool {
 	return m.Mode == paused || m.Mode == failed || m.Phase == lifecycle.PhaseConfiguration && !m.Precheck.Wanted
 }
 
-// rest waits for a command, the scheduled start, or the time to continue as new.
+// rest waits for a command, the next thing that is due, or the time to continue
+// as new.
 func (m *migration) rest(ctx workflow.Context) {
 	seen := m.generation
 	woken := func() bool { return m.generation != seen || suggested(ctx) }
-	if m.Phase != lifecycle.PhaseConfiguration || m.StartAt == nil {
+	due := m.due()
+	if due == nil {
 		_ = workflow.Await(ctx, woken)
 		return
 	}
 	options := workflow.AwaitOptions{
-		Timeout:      m.StartAt.Sub(workflow.Now(ctx)),
-		TimerOptions: workflow.TimerOptions{Summary: "start at " + m.StartAt.UTC().Format(time.RFC3339)},
+		Timeout:      due.at.Sub(workflow.Now(ctx)),
+		TimerOptions: workflow.TimerOptions{Summary: due.what + " at " + due.at.UTC().Format(time.RFC3339)},
 	}
-	ok, err := workflow.AwaitWithOptions(ctx, options, woken)
-	if err == nil && !ok {
-		m.record(ctx, system, "scheduled start")
-		m.begin(ctx)
-		m.PrecheckFirst = true
+	if ok, err := workflow.AwaitWithOptions(ctx, options, woken); err == nil && !ok {
+		due.do(ctx)
 	}
+}
+
+func (m *migration) scheduledStart(ctx workflow.Context) {
+	m.record(ctx, system, "scheduled start")
+	m.begin(ctx)
+	m.PrecheckFirst = true
 }
 
 // begin leaves the configuration.
@@ -167,11 +177,14 @@ func (m *migration) phase(ctx workflow.Context) error {
 	}
 }
 
-// fail makes the phase wait for somebody.
+// fail makes the phase wait for an automatic retry, or for somebody.
 func (m *migration) fail(ctx workflow.Context, err error) {
 	info := errorInfo(ctx, err)
-	m.LastError = &info
 	m.FenceConfirmed = false
+	if m.retryLater(ctx, info) {
+		return
+	}
+	m.LastError = &info
 	m.Mode = failed
 	m.record(ctx, system, "failed: "+info.Code+" "+info.Message)
 	workflow.GetLogger(ctx).Warn("task stopped", "phase", m.Phase, "code", info.Code)
@@ -207,6 +220,7 @@ func (m *migration) continueAsNew(ctx workflow.Context) error {
 		return err
 	}
 	m.drainSignals(ctx)
+	m.drainAlarms(ctx)
 	next := m.in
 	next.Spec = task.Spec{} // the state has it
 	next.Carry = &m.state

@@ -164,6 +164,8 @@ func (m *migration) checkTime(ctx workflow.Context, r contract.StartRequest) err
 func (m *migration) checkStart(ctx workflow.Context, r contract.StartRequest) error {
 	s := m.precheckSummary(ctx)
 	switch {
+	case m.missing() != "":
+		return fault.NotConfigured.New(m.missing(), "")
 	case s.State == precheckRunning:
 		return fault.PrecheckRunning.New("", "")
 	case s.State == precheckExpired:
@@ -214,6 +216,7 @@ func checkPause(_ workflow.Context, r contract.PauseRequest) error {
 // status as it is then.
 func (m *migration) pause(ctx workflow.Context, r contract.PauseRequest) (contract.CommandResult, error) {
 	m.record(ctx, r.Actor, "pause")
+	m.retryNow()
 	if m.interrupt == nil || m.Mode == failed {
 		m.Mode = paused
 		return contract.CommandResult{}, nil
@@ -251,6 +254,7 @@ func (m *migration) goOn(ctx workflow.Context, actor, text string) {
 		text += ", past the statement at " + m.PassDDL.String()
 	}
 	m.LastError = nil
+	m.RetryAt, m.Retries = nil, 0
 	m.Mode = running
 	m.record(ctx, actor, text)
 }
@@ -268,19 +272,25 @@ func (m *migration) checkCredentials(_ workflow.Context, r contract.CredentialsR
 // setCredentials replaces one sealed side. The phase starts again, so that no
 // connection of the old credentials goes on.
 func (m *migration) setCredentials(ctx workflow.Context, r contract.CredentialsRequest) (contract.CommandResult, error) {
+	m.replaceSide(r.Side, r.Endpoint)
+	m.Spec.GiveCredentials(r.Side)
+	m.Revision++
+	m.record(ctx, r.Actor, "credentials of the "+string(r.Side)+" changed")
+	m.retryNow()
+	m.stopPhaseWork()
+	return contract.CommandResult{}, nil
+}
+
+func (m *migration) replaceSide(which task.Side, endpoint task.SealedSide) {
 	side := &m.Spec.Source
-	if r.Side == task.DestinationSide {
+	if which == task.DestinationSide {
 		side = &m.Spec.Destination
 	}
 	schema := side.MetadataSchema
-	*side = r.Endpoint
+	*side = endpoint
 	if m.Plan != nil {
 		side.MetadataSchema = schema // where the progress is
 	}
-	m.Revision++
-	m.record(ctx, r.Actor, "credentials of the "+string(r.Side)+" changed")
-	m.stopPhaseWork()
-	return contract.CommandResult{}, nil
 }
 
 func (m *migration) limit(ctx workflow.Context, r contract.LimitRequest) (contract.CommandResult, error) {
@@ -343,6 +353,7 @@ func (m *migration) stop(ctx workflow.Context, actor string, r contract.StopRequ
 	}
 	m.record(ctx, actor, text)
 	m.Phase, m.Mode, m.LastError = lifecycle.PhaseStop, running, nil
+	m.RetryAt, m.Retries = nil, 0
 	m.stopPhaseWork()
 	m.wake()
 }

@@ -27,6 +27,22 @@ func (m *migration) checkEdit(_ workflow.Context, r contract.EditRequest) error 
 	return nil
 }
 
+// missing names the first part of the configuration that a draft lacks.
+func (m *migration) missing() string {
+	switch {
+	case m.Spec.Source.Endpoint.IsZero():
+		return "source"
+	case m.Spec.Destination.Endpoint.IsZero():
+		return "destination"
+	case len(m.Spec.Missing) > 0: // a draft
+		return m.Spec.Missing[0]
+	case len(m.Spec.Objects) == 0:
+		return "objects"
+	default:
+		return ""
+	}
+}
+
 // fixedField names the first field that differs and must not.
 func fixedField(have, want task.Spec) string {
 	switch {
@@ -74,6 +90,17 @@ func (m *migration) edit(ctx workflow.Context, r contract.EditRequest) (contract
 	}
 	m.Spec.Name, m.Spec.Description, m.Spec.Tags = r.Spec.Name, r.Spec.Description, r.Spec.Tags
 	m.Spec.Limits, m.Spec.ExpiredDays = r.Spec.Limits, r.Spec.ExpiredDays
+	for _, side := range r.Credentials {
+		if side == task.SourceSide {
+			m.replaceSide(side, r.Spec.Source)
+		} else {
+			m.replaceSide(side, r.Spec.Destination)
+		}
+	}
+	if len(r.Credentials) > 0 { // no connection of the old credentials goes on
+		m.retryNow()
+		m.stopPhaseWork()
+	}
 	if m.Precheck.Revision == m.Revision {
 		m.Precheck.Revision++
 	}

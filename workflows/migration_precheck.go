@@ -27,6 +27,9 @@ func (m *migration) checkPrecheck(_ workflow.Context, r contract.PrecheckRequest
 	if m.Precheck.Wanted {
 		return fault.PrecheckRunning.New("", "")
 	}
+	if field := m.missing(); field != "" {
+		return fault.NotConfigured.New(field, "")
+	}
 	for _, code := range r.Items {
 		if m.precheckItem(code) < 0 {
 			return fault.UnknownItem.New(code, "")

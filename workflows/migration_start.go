@@ -57,6 +57,7 @@ func (m *migration) reset(ctx workflow.Context) error {
 	m.Reset, m.Plan, m.StartAt, m.StartedAt, m.LastError, m.PassDDL = nil, nil, nil, nil, nil, nil
 	m.CopyDone, m.CopyEnd, m.Applied, m.Divergences = false, nil, nil, 0
 	m.StopPosition, m.StopHead, m.SyncPoints = nil, nil, nil
+	m.Progress, m.PurgeAt, m.Alarms = nil, nil, nil
 	m.Comparisons, m.Comparison = nil, nil
 	m.Sequences = contract.SequenceSummary{State: sequencesPending}
 	m.PrecheckFirst = false

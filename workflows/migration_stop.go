@@ -39,7 +39,9 @@ func (m *migration) stopPhase(ctx workflow.Context) error {
 		if err != nil {
 			return err
 		}
-		m.Report = &report
+		m.take(report)
+	} else {
+		m.Report = m.ownReport(ctx)
 	}
 	m.end(ctx, "completed")
 	return nil
@@ -110,12 +112,55 @@ func (m *migration) endByForce(ctx workflow.Context) {
 		}
 		report, err := callBriefly(ctx, m.place, reportLimit, contract.StoreReport, "store the report of the forced stop", m.reportIn())
 		if err == nil {
-			m.Report = &report
+			m.take(report)
 		} else {
 			m.warn("the report could not be stored on the destination: " + errorInfo(ctx, err).Code)
+			m.Report = m.ownReport(ctx)
 		}
+	} else {
+		m.Report = m.ownReport(ctx)
 	}
 	m.end(ctx, "stopped by force")
+}
+
+// take keeps the report, and the copy's sums, which are exact in it.
+func (m *migration) take(r contract.Report) {
+	m.Report = &r
+	p := contract.CopyProgress{
+		RowsEstimated: m.Plan.RowsEstimated, BytesEstimated: m.Plan.BytesEstimated, Chunks: m.Plan.Chunks, Tables: m.Plan.Tables,
+	}
+	if m.Progress != nil {
+		p = *m.Progress
+	}
+	if m.CopyDone {
+		p.ChunksDone, p.TablesCopied, p.TablesCopying = p.Chunks, p.Tables, 0
+	}
+	p.RowsDone, p.BytesDone = r.RowsCopied, r.BytesCopied
+	m.Progress = &p
+}
+
+// ownReport is the report of a task that has nothing on its destination, or
+// whose destination is away: what the workflow knows.
+func (m *migration) ownReport(ctx workflow.Context) *contract.Report {
+	if m.Plan == nil {
+		m.Sequences.State = sequencesSkipped
+		text := "it was stopped before its copy began: nothing was copied"
+		if m.DeleteFirst {
+			text += " since the reset; rows of the former copy remain on the destination"
+		}
+		m.warn(text)
+	}
+	r := contract.Report{
+		Forced: m.Stop.Force, Incomplete: !m.complete(), WritesAfterStop: "not verifiable", OpenTransactions: -1, PreparedXA: -1,
+		StopPosition: m.StopPosition, Sequences: m.Sequences, Warnings: m.Warnings, Divergences: m.Divergences, At: workflow.Now(ctx),
+	}
+	if m.Plan != nil {
+		r.Tables = m.Plan.Tables
+	}
+	if m.Progress != nil {
+		r.RowsCopied, r.BytesCopied = m.Progress.RowsDone, m.Progress.BytesDone
+	}
+	return &r
 }
 
 func (m *migration) end(ctx workflow.Context, text string) {
@@ -123,6 +168,6 @@ func (m *migration) end(ctx workflow.Context, text string) {
 	m.EndedAt = &now
 	m.Mode = running
 	m.Phase = lifecycle.PhaseDone
-	m.LastError = nil
+	m.LastError, m.PurgeAt, m.Alarms = nil, nil, nil
 	m.record(ctx, system, text)
 }

@@ -90,10 +90,14 @@ func (p place) options(activity string) workflow.ActivityOptions {
 	case contract.ReadHead.Name:
 		o.RetryPolicy = retries(0) // a source that is away for an hour fails no phase
 		o.WaitForCancellation = true
-	case contract.UpdateSequences.Name, contract.CleanUp.Name:
+	case contract.UpdateSequences.Name:
 		o = long
 		o.StartToCloseTimeout = 15 * time.Minute
 		o.RetryPolicy = retries(8)
+	case contract.CleanUp.Name:
+		o = long
+		o.StartToCloseTimeout = 15 * time.Minute
+		o.RetryPolicy = retries(3) // the last attempt says what remains: a destination that is away is no reason to wait
 	case contract.ResetTask.Name:
 		o = long
 		o.StartToCloseTimeout = 2 * time.Hour

@@ -10,9 +10,12 @@ import (
 // changeRelease is the version marker that every long-lived workflow sets first.
 // A change of the order of commands raises release and keeps the old order for
 // runs that recorded a lower one; testdata/histories holds such runs.
+//
+// Since 2: automatic retries, expiry of failed tasks, the alarm of a purge while
+// nothing watches.
 const (
 	changeRelease = "release"
-	release       = 1
+	release       = 2
 )
 
 // Register adds every workflow to a worker under its name in the contract.

@@ -28,7 +28,7 @@ func DeleteTask(ctx workflow.Context, in contract.DeleteIn) (contract.CleanUpOut
 		if info.Code == fault.TaskStillOpen.Code {
 			return out, err
 		}
-		out.Warnings = append(out.Warnings, "the metadata tables shardlift_* of this task remain on the destination: "+info.Code+" "+info.Message)
+		out.Warnings = append(out.Warnings, "the task's metadata, tables shardlift_*, may remain in its schemas on the destination: "+info.Code+" "+info.Message)
 	}
 	_, err = call(ctx, p, contract.DeleteRuns, "remove every run of the task", in)
 	return out, err

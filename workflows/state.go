@@ -61,7 +61,15 @@ type state struct {
 	CopyEnd        *position.Position `json:"copy_end,omitempty"`
 	Applied        *position.Position `json:"applied,omitempty"`
 	Divergences    int64              `json:"divergences,omitempty"`
-	PassDDL        *position.Position `json:"pass_ddl,omitempty"`
+	// Progress of the copy and PurgeAt are what WatchSource saw last; PurgeAt only while it does not run.
+	Progress *contract.CopyProgress `json:"progress,omitempty"`
+	PurgeAt  *time.Time             `json:"purge_at,omitempty"`
+	Alarms   []contract.TaskAlarm   `json:"alarms,omitempty"`
+	// RetryAt is set while the phase waits for an automatic retry; Retries counts them, RetriedAt is the last one's time.
+	RetryAt   *time.Time         `json:"retry_at,omitempty"`
+	Retries   int                `json:"retries,omitempty"`
+	RetriedAt time.Time          `json:"retried_at"`
+	PassDDL   *position.Position `json:"pass_ddl,omitempty"`
 
 	// Reset is a reset that has not been carried out yet.
 	Reset *contract.ResetIn `json:"reset,omitempty"`
@@ -127,7 +135,7 @@ func (s *state) status() lifecycle.Status {
 // advance ends a phase, unless a command has moved the task elsewhere meanwhile.
 func (s *state) advance(from, to lifecycle.Phase) {
 	if s.Phase == from {
-		s.Phase = to
+		s.Phase, s.Retries = to, 0
 	}
 }
 

@@ -85,6 +85,8 @@ func (m *migration) attention() string {
 		return m.LastError.Code
 	case m.Divergences > 0:
 		return "divergence"
+	case len(m.Alarms) > 0:
+		return m.Alarms[0].Kind
 	default:
 		return ""
 	}
@@ -124,6 +126,12 @@ func (m *migration) details(status lifecycle.Status) string {
 	if e := m.LastError; e != nil {
 		lines = append(lines, fmt.Sprintf("**%s** %s: %s", e.Code, e.Object, e.Message), e.Remedy)
 	}
+	if m.RetryAt != nil {
+		lines = append(lines, "automatic retry at "+m.RetryAt.UTC().Format(time.RFC3339))
+	}
+	for _, a := range m.Alarms {
+		lines = append(lines, "- **"+a.Kind+"** "+a.Text)
+	}
 	for _, w := range m.Warnings {
 		lines = append(lines, "- "+w)
 	}
@@ -160,6 +168,7 @@ func (m *migration) view(ctx workflow.Context) contract.View {
 		Copy: contract.CopyTotals{Done: m.CopyDone, EndPosition: m.CopyEnd}, Applied: m.Applied, StopPosition: m.StopPosition,
 		Divergences: m.Divergences, Comparison: m.Comparison, Comparisons: m.Comparisons, Sequences: m.Sequences,
 		LastError: m.LastError, Warnings: m.Warnings, SyncPoints: m.SyncPoints, Report: m.Report,
+		Progress: m.Progress, PurgeAt: m.PurgeAt, Alarms: m.Alarms, ExpiresAt: m.expiresAt(),
 	}
 	return v
 }

@@ -77,6 +77,9 @@ func (a *activityInterceptor) convert(ctx context.Context, err error) error {
 	told := errors.Is(err, context.Canceled) || fault.ClassOf(err) == fault.Retry
 	switch reason := endReason(ctx); {
 	case reason == endCancelled && told:
+		if last, ok := err.(*temporal.CanceledError); ok && last.HasDetails() { //nolint:errorlint // what a step tells at its end is outermost
+			return last
+		}
 		return temporal.NewCanceledError()
 	case reason == endDraining && told:
 		return temporal.NewApplicationErrorWithOptions("the worker stops; another one goes on", contract.ErrorDraining,
