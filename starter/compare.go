@@ -32,9 +32,16 @@ with the comparison: exit status 4 when both sides were not found equal.`,
 			if err != nil {
 				return err
 			}
-			id := value(r.JSON200.Comparison)
+			begun, body, err := a.ended(ctx, c, r)
+			if err != nil {
+				return err
+			}
+			id := value(begun.Comparison)
+			if !wait && a.json() {
+				return a.printJSON(body)
+			}
 			if !wait {
-				return a.tell(args[0], "comparison "+id+" started", r)
+				return a.say("%s: comparison %s started; status %s, phase %s, revision %d", args[0], id, label(begun.Status), begun.Phase, begun.Revision)
 			}
 			a.note("comparison %s by %s is running", id, kind)
 			if err := a.awaitComparison(ctx, c, args[0], id); err != nil {

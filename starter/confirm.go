@@ -34,7 +34,7 @@ with the confirmation. What failed cannot be confirmed.`,
 			if len(items) > 0 {
 				body.Items = &items
 			}
-			return command(a, args[0], "confirmed", func(c *api.ClientWithResponses) (*api.ConfirmTaskResponse, error) {
+			return command(ctx, a, args[0], "confirmed", func(c *api.ClientWithResponses) (*api.ConfirmTaskResponse, error) {
 				return c.ConfirmTaskWithResponse(ctx, args[0], &api.ConfirmTaskParams{IdempotencyKey: a.idempotencyKey()}, body)
 			})
 		}),

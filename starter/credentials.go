@@ -27,7 +27,7 @@ Without --password-file and --password-env a terminal is asked.`,
 				return err
 			}
 			body := api.CredentialsCommand{Side: of, User: filled(user), Password: password}
-			return command(a, args[0], "credentials of the "+side+" replaced", func(c *api.ClientWithResponses) (*api.SetCredentialsResponse, error) {
+			return command(ctx, a, args[0], "credentials of the "+side+" replaced", func(c *api.ClientWithResponses) (*api.SetCredentialsResponse, error) {
 				return c.SetCredentialsWithResponse(ctx, args[0], &api.SetCredentialsParams{IdempotencyKey: a.idempotencyKey()}, body)
 			})
 		}),

@@ -33,31 +33,19 @@ credentials. The migrated rows stay. The command ends when everything is seen to
 				return a.deleted(args[0], r.JSON200, r.Body)
 			}
 			a.note("the deletion goes on; Ctrl-C leaves it to the server (operation %s)", r.JSON202.ID)
-			return a.awaitDeletion(ctx, c, args[0], r.JSON202.ID)
+			o, body, err := a.awaitOperation(ctx, c, r.JSON202.ID)
+			if err != nil {
+				return err
+			}
+			return a.deleted(args[0], o, body)
 		}),
 	}
 	yesFlag(cmd, &yes)
 	return cmd
 }
 
-func (a *app) awaitDeletion(ctx context.Context, c *api.ClientWithResponses, task, operation string) error {
-	p := patience{a: a}
-	for {
-		r, err := answered(c.GetOperationWithResponse(ctx, operation))
-		if err == nil && r.JSON200.State != "running" {
-			return a.deleted(task, r.JSON200, r.Body)
-		}
-		if err := p.bear(err); err != nil {
-			return err
-		}
-		if err := pause(ctx, a.poll); err != nil {
-			return err
-		}
-	}
-}
-
 func (a *app) deleted(task string, o *api.Operation, body []byte) error {
-	if o != nil && o.State != "done" {
+	if o.State != "done" {
 		if o.Problem != nil {
 			return &refusal{*o.Problem}
 		}
@@ -65,6 +53,9 @@ func (a *app) deleted(task string, o *api.Operation, body []byte) error {
 	}
 	if a.json() {
 		return a.printJSON(body)
+	}
+	for _, w := range value(o.Warnings) {
+		a.note("warning: %s", w)
 	}
 	return a.say("%s: deleted", task)
 }

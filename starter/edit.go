@@ -41,7 +41,7 @@ tags, limits and credentials. With --revision the edit is refused when somebody 
 			if err != nil {
 				return err
 			}
-			return a.tell(args[0], "edited", r)
+			return a.tell(ctx, c, args[0], "edited", r)
 		}),
 	}
 	taskFileFlag(cmd, &file)

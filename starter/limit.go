@@ -48,7 +48,7 @@ func (a *app) limitCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return a.tell(args[0], "limits set", r)
+		return a.tell(ctx, c, args[0], "limits set", r)
 	})
 	cmd.Flags().IntVar(&mb, "mb", 0, "megabytes a second, 0 is none")
 	cmd.Flags().IntVar(&rows, "rows", 0, "rows a second, 0 is none")

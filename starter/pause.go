@@ -15,7 +15,7 @@ func (a *app) pauseCommand() *cobra.Command {
 keeps its binlog, or the task can only be reset.`,
 		Example: "  shardlift pause shop-to-ddm",
 		RunE: a.action(func(ctx context.Context, args []string) error {
-			return command(a, args[0], "pause accepted", func(c *api.ClientWithResponses) (*api.PauseTaskResponse, error) {
+			return command(ctx, a, args[0], "pause accepted", func(c *api.ClientWithResponses) (*api.PauseTaskResponse, error) {
 				return c.PauseTaskWithResponse(ctx, args[0], &api.PauseTaskParams{IdempotencyKey: a.idempotencyKey()}, api.PauseCommand{})
 			})
 		}),

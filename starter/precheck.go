@@ -39,7 +39,7 @@ or an alarm is not confirmed. --show prints the last results and runs nothing.`,
 			case err != nil:
 				return err
 			case !wait:
-				return a.tell(args[0], "pre-check started", r)
+				return a.tell(ctx, c, args[0], "pre-check started", r)
 			}
 			if err := a.awaitPrecheck(ctx, c, args[0]); err != nil {
 				return err

@@ -26,7 +26,7 @@ func (a *app) rescheduleCommand() *cobra.Command {
 			if when != nil {
 				what = "scheduled for " + moment(when)
 			}
-			return command(a, args[0], what, func(c *api.ClientWithResponses) (*api.RescheduleTaskResponse, error) {
+			return command(ctx, a, args[0], what, func(c *api.ClientWithResponses) (*api.RescheduleTaskResponse, error) {
 				return c.RescheduleTaskWithResponse(ctx, args[0], &api.RescheduleTaskParams{IdempotencyKey: a.idempotencyKey()}, api.StartCommand{At: when})
 			})
 		}),

@@ -25,7 +25,7 @@ empties the destination's tables.`,
 			if err := a.consent(yes, question); err != nil {
 				return err
 			}
-			return command(a, args[0], "reset accepted", func(c *api.ClientWithResponses) (*api.ResetTaskResponse, error) {
+			return command(ctx, a, args[0], "reset accepted", func(c *api.ClientWithResponses) (*api.ResetTaskResponse, error) {
 				return c.ResetTaskWithResponse(ctx, args[0], &api.ResetTaskParams{IdempotencyKey: a.idempotencyKey()}, api.ResetCommand{TruncateDestination: filled(truncate)})
 			})
 		}),

@@ -16,7 +16,7 @@ func (a *app) resumeCommand() *cobra.Command {
 error asks for it: you say that no older worker of this task is still writing.`,
 		Example: "  shardlift resume shop-to-ddm",
 		RunE: a.action(func(ctx context.Context, args []string) error {
-			return command(a, args[0], "resume accepted", func(c *api.ClientWithResponses) (*api.ResumeTaskResponse, error) {
+			return command(ctx, a, args[0], "resume accepted", func(c *api.ClientWithResponses) (*api.ResumeTaskResponse, error) {
 				return c.ResumeTaskWithResponse(ctx, args[0], &api.ResumeTaskParams{IdempotencyKey: a.idempotencyKey()}, api.ResumeCommand{FenceConfirmed: filled(fence)})
 			})
 		}),

@@ -19,7 +19,7 @@ func (a *app) retryCommand() *cobra.Command {
 			if table != "" {
 				return fault.RetryTable.New(table, "")
 			}
-			return command(a, args[0], "retry accepted", func(c *api.ClientWithResponses) (*api.RetryTaskResponse, error) {
+			return command(ctx, a, args[0], "retry accepted", func(c *api.ClientWithResponses) (*api.RetryTaskResponse, error) {
 				return c.RetryTaskWithResponse(ctx, args[0], &api.RetryTaskParams{IdempotencyKey: a.idempotencyKey()})
 			})
 		}),

@@ -25,7 +25,7 @@ func (a *app) startCommand() *cobra.Command {
 			if when != nil {
 				what = "scheduled for " + moment(when)
 			}
-			return command(a, args[0], what, func(c *api.ClientWithResponses) (*api.StartTaskResponse, error) {
+			return command(ctx, a, args[0], what, func(c *api.ClientWithResponses) (*api.StartTaskResponse, error) {
 				return c.StartTaskWithResponse(ctx, args[0], &api.StartTaskParams{IdempotencyKey: a.idempotencyKey()}, api.StartCommand{At: when})
 			})
 		}),

@@ -39,7 +39,7 @@ with the task and prints the report: exit status 4 when the report says incomple
 				return err
 			}
 			if !wait {
-				return a.tell(args[0], "stop accepted", r)
+				return a.tell(ctx, c, args[0], "stop accepted", r)
 			}
 			return a.awaitStop(ctx, c, args[0])
 		}),

@@ -11,16 +11,13 @@ import (
 )
 
 // send resolves the task and sends one command to it.
-func send[R any](ctx context.Context, h *handlers, taskOrName string, u contract.Update[R], request R, key *string) (api.OutcomeJSONResponse, error) {
+func send[R any](ctx context.Context, h *handlers, taskOrName string, u contract.Update[R], request R, key *string) (commandAnswer, error) {
 	id, err := h.service.Resolve(ctx, taskOrName)
 	if err != nil {
-		return api.OutcomeJSONResponse{}, err
+		return commandAnswer{}, err
 	}
 	out, err := control.Send(ctx, h.service, id, u, request, value(key))
-	if err != nil {
-		return api.OutcomeJSONResponse{}, err
-	}
-	return api.OutcomeJSONResponse(outcome(out)), nil
+	return commandAnswer{out}, err
 }
 
 func command(revision *int) contract.Command {
@@ -30,63 +27,54 @@ func command(revision *int) contract.Command {
 // PrecheckTask runs every item or some.
 func (h *handlers) PrecheckTask(ctx context.Context, r api.PrecheckTaskRequestObject) (api.PrecheckTaskResponseObject, error) {
 	b := value(r.Body)
-	out, err := send(ctx, h, r.ID, contract.UpdatePrecheck, contract.PrecheckRequest{Command: command(b.Revision), Items: value(b.Items)}, r.Params.IdempotencyKey)
-	return api.PrecheckTask200JSONResponse{OutcomeJSONResponse: out}, err
+	return send(ctx, h, r.ID, contract.UpdatePrecheck, contract.PrecheckRequest{Command: command(b.Revision), Items: value(b.Items)}, r.Params.IdempotencyKey)
 }
 
 // ConfirmTask confirms alarms.
 func (h *handlers) ConfirmTask(ctx context.Context, r api.ConfirmTaskRequestObject) (api.ConfirmTaskResponseObject, error) {
 	b := value(r.Body)
-	out, err := send(ctx, h, r.ID, contract.UpdateConfirm, contract.ConfirmRequest{Command: command(b.Revision), Items: value(b.Items), All: value(b.All), Note: b.Note}, r.Params.IdempotencyKey)
-	return api.ConfirmTask200JSONResponse{OutcomeJSONResponse: out}, err
+	return send(ctx, h, r.ID, contract.UpdateConfirm, contract.ConfirmRequest{Command: command(b.Revision), Items: value(b.Items), All: value(b.All), Note: b.Note}, r.Params.IdempotencyKey)
 }
 
 // StartTask starts now or at a time.
 func (h *handlers) StartTask(ctx context.Context, r api.StartTaskRequestObject) (api.StartTaskResponseObject, error) {
 	b := value(r.Body)
-	out, err := send(ctx, h, r.ID, contract.UpdateStart, contract.StartRequest{Command: command(b.Revision), At: utc(b.At)}, r.Params.IdempotencyKey)
-	return api.StartTask200JSONResponse{OutcomeJSONResponse: out}, err
+	return send(ctx, h, r.ID, contract.UpdateStart, contract.StartRequest{Command: command(b.Revision), At: utc(b.At)}, r.Params.IdempotencyKey)
 }
 
 // RescheduleTask changes the start time.
 func (h *handlers) RescheduleTask(ctx context.Context, r api.RescheduleTaskRequestObject) (api.RescheduleTaskResponseObject, error) {
 	b := value(r.Body)
-	out, err := send(ctx, h, r.ID, contract.UpdateReschedule, contract.StartRequest{Command: command(b.Revision), At: utc(b.At)}, r.Params.IdempotencyKey)
-	return api.RescheduleTask200JSONResponse{OutcomeJSONResponse: out}, err
+	return send(ctx, h, r.ID, contract.UpdateReschedule, contract.StartRequest{Command: command(b.Revision), At: utc(b.At)}, r.Params.IdempotencyKey)
 }
 
 // PauseTask pauses.
 func (h *handlers) PauseTask(ctx context.Context, r api.PauseTaskRequestObject) (api.PauseTaskResponseObject, error) {
 	b := value(r.Body)
-	out, err := send(ctx, h, r.ID, contract.UpdatePause, contract.PauseRequest{Command: command(b.Revision), Mode: value(b.Mode)}, r.Params.IdempotencyKey)
-	return api.PauseTask200JSONResponse{OutcomeJSONResponse: out}, err
+	return send(ctx, h, r.ID, contract.UpdatePause, contract.PauseRequest{Command: command(b.Revision), Mode: value(b.Mode)}, r.Params.IdempotencyKey)
 }
 
 // ResumeTask goes on from the checkpoints.
 func (h *handlers) ResumeTask(ctx context.Context, r api.ResumeTaskRequestObject) (api.ResumeTaskResponseObject, error) {
 	b := value(r.Body)
-	out, err := send(ctx, h, r.ID, contract.UpdateResume, contract.ResumeRequest{Command: command(b.Revision), FenceConfirmed: value(b.FenceConfirmed)}, r.Params.IdempotencyKey)
-	return api.ResumeTask200JSONResponse{OutcomeJSONResponse: out}, err
+	return send(ctx, h, r.ID, contract.UpdateResume, contract.ResumeRequest{Command: command(b.Revision), FenceConfirmed: value(b.FenceConfirmed)}, r.Params.IdempotencyKey)
 }
 
 // RetryTask resumes a failed task.
 func (h *handlers) RetryTask(ctx context.Context, r api.RetryTaskRequestObject) (api.RetryTaskResponseObject, error) {
-	out, err := send(ctx, h, r.ID, contract.UpdateRetry, contract.RetryRequest{Command: command(nil)}, r.Params.IdempotencyKey)
-	return api.RetryTask200JSONResponse{OutcomeJSONResponse: out}, err
+	return send(ctx, h, r.ID, contract.UpdateRetry, contract.RetryRequest{Command: command(nil)}, r.Params.IdempotencyKey)
 }
 
 // StopTask ends the task.
 func (h *handlers) StopTask(ctx context.Context, r api.StopTaskRequestObject) (api.StopTaskResponseObject, error) {
 	b := value(r.Body)
-	out, err := send(ctx, h, r.ID, contract.UpdateStop, contract.StopRequest{Command: command(b.Revision), Incomplete: value(b.Incomplete), Force: value(b.Force)}, r.Params.IdempotencyKey)
-	return api.StopTask200JSONResponse{OutcomeJSONResponse: out}, err
+	return send(ctx, h, r.ID, contract.UpdateStop, contract.StopRequest{Command: command(b.Revision), Incomplete: value(b.Incomplete), Force: value(b.Force)}, r.Params.IdempotencyKey)
 }
 
 // ResetTask begins anew.
 func (h *handlers) ResetTask(ctx context.Context, r api.ResetTaskRequestObject) (api.ResetTaskResponseObject, error) {
 	b := value(r.Body)
-	out, err := send(ctx, h, r.ID, contract.UpdateReset, contract.ResetRequest{Command: command(b.Revision), TruncateDestination: value(b.TruncateDestination)}, r.Params.IdempotencyKey)
-	return api.ResetTask200JSONResponse{OutcomeJSONResponse: out}, err
+	return send(ctx, h, r.ID, contract.UpdateReset, contract.ResetRequest{Command: command(b.Revision), TruncateDestination: value(b.TruncateDestination)}, r.Params.IdempotencyKey)
 }
 
 // LimitTask changes the limits.
@@ -96,8 +84,7 @@ func (h *handlers) LimitTask(ctx context.Context, r api.LimitTaskRequestObject) 
 	if limits.MBPerSecond < 0 || limits.MBPerSecond > 9999 || limits.RowsPerSecond < 0 {
 		return nil, invalid("limits", "mb_per_second must be 0 (none) to 9999, rows_per_second 0 or more")
 	}
-	out, err := send(ctx, h, r.ID, contract.UpdateLimit, contract.LimitRequest{Command: command(b.Revision), Limits: limits}, r.Params.IdempotencyKey)
-	return api.LimitTask200JSONResponse{OutcomeJSONResponse: out}, err
+	return send(ctx, h, r.ID, contract.UpdateLimit, contract.LimitRequest{Command: command(b.Revision), Limits: limits}, r.Params.IdempotencyKey)
 }
 
 // CompareTask starts a comparison.
@@ -106,8 +93,7 @@ func (h *handlers) CompareTask(ctx context.Context, r api.CompareTaskRequestObje
 	if !b.Type.Valid() {
 		return nil, invalid("type", "must be objects, rows or values")
 	}
-	out, err := send(ctx, h, r.ID, contract.UpdateCompare, contract.CompareRequest{Command: command(b.Revision), Type: string(b.Type), Tables: value(b.Tables)}, r.Params.IdempotencyKey)
-	return api.CompareTask200JSONResponse{OutcomeJSONResponse: out}, err
+	return send(ctx, h, r.ID, contract.UpdateCompare, contract.CompareRequest{Command: command(b.Revision), Type: string(b.Type), Tables: value(b.Tables)}, r.Params.IdempotencyKey)
 }
 
 // SetCredentials changes user and password of one side.
@@ -121,10 +107,7 @@ func (h *handlers) SetCredentials(ctx context.Context, r api.SetCredentialsReque
 		return nil, err
 	}
 	out, err := h.service.SetCredentials(ctx, id, task.Side(b.Side), task.Credentials{User: value(b.User), Password: b.Password}, command(b.Revision), value(r.Params.IdempotencyKey))
-	if err != nil {
-		return nil, err
-	}
-	return api.SetCredentials200JSONResponse{OutcomeJSONResponse: api.OutcomeJSONResponse(outcome(out))}, nil
+	return commandAnswer{out}, err
 }
 
 func utc(t *time.Time) *time.Time {

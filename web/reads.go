@@ -147,7 +147,7 @@ func (h *handlers) GetReport(ctx context.Context, r api.GetReportRequestObject) 
 	}
 	p := view.Report
 	out := api.GetReport200JSONResponse{
-		Forced: p.Forced, Incomplete: p.Incomplete, Tables: p.Tables, RowsCopied: p.RowsCopied, RowsApplied: p.RowsApplied,
+		Forced: p.Forced, Incomplete: p.Incomplete, Tables: p.Tables, RowsCopied: p.RowsCopied, BytesCopied: &p.BytesCopied, RowsApplied: p.RowsApplied,
 		Divergences: p.Divergences, WritesAfterStop: p.WritesAfterStop, OpenTransactions: known(p.OpenTransactions), PreparedXa: known(p.PreparedXA),
 		StopPosition: renderPosition(p.StopPosition), Warnings: append([]string{}, p.Warnings...), At: p.At,
 	}
@@ -164,6 +164,9 @@ func (h *handlers) CreateSyncPoint(ctx context.Context, r api.CreateSyncPointReq
 	out, err := control.Send(ctx, h.service, id, contract.UpdateSyncPoint, contract.SyncPointRequest{Command: command(nil)}, "")
 	if err != nil {
 		return nil, err
+	}
+	if out.Running {
+		return nil, &control.Unknown{OperationID: out.OperationID, Cause: fault.NoWorker.New("task "+id, "")}
 	}
 	point, reached, err := h.service.SyncPoint(ctx, id, out.SyncPoint)
 	if err != nil {

@@ -79,7 +79,13 @@ func renderView(t *api.Task, v *contract.View) {
 		e := renderError(*v.LastError)
 		t.LastError = &e
 	}
-	t.Incremental.Applied = renderPosition(v.Applied)
+	t.Incremental.Applied, t.Incremental.PurgeAt = renderPosition(v.Applied), v.PurgeAt
+	t.ExpiresAt = v.ExpiresAt
+	alarms := make([]api.TaskAlarm, 0, len(v.Alarms))
+	for _, a := range v.Alarms {
+		alarms = append(alarms, api.TaskAlarm{Kind: a.Kind, Text: a.Text, At: a.At})
+	}
+	t.Alarms = &alarms
 	if v.Divergences > 0 {
 		t.Incremental.Divergences = &v.Divergences
 	}
@@ -87,6 +93,10 @@ func renderView(t *api.Task, v *contract.View) {
 		t.Full.RowsEstimated, t.Full.BytesEstimated = &p.RowsEstimated, &p.BytesEstimated
 		t.Full.Percent = new(0)
 		t.Tables = api.TableCounts{Total: &p.Tables, Waiting: &p.Tables, Copying: new(0), Copied: new(0), Applying: new(0), Parked: new(0)}
+		if v.Progress != nil {
+			renderProgress(t, *v.Progress)
+			t.Full.RowsPerSecond, t.Full.BytesPerSecond, t.Full.RemainingSeconds = nil, nil, nil
+		}
 		if v.Copy.Done {
 			t.Full.Percent, t.Full.RemainingSeconds = new(100), new(int64(0))
 			t.Tables.Waiting, t.Tables.Copied = new(0), &p.Tables
@@ -97,7 +107,8 @@ func renderView(t *api.Task, v *contract.View) {
 	}
 }
 
-// renderLive adds the numbers of heartbeats; they are up to ten seconds old.
+// renderLive adds the numbers of heartbeats; those of copy and apply are two to
+// three seconds old, a throttled lane's up to ten.
 func renderLive(t *api.Task, d control.Details) {
 	if w := d.Watch; w != nil {
 		renderProgress(t, w.Progress)

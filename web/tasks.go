@@ -107,7 +107,7 @@ func (h *handlers) EditTask(ctx context.Context, r api.EditTaskRequestObject) (a
 		edit = h.service.EditDraft
 	}
 	out, err := edit(ctx, id, f, contract.Command{Actor: actorAPI, Revision: revision}, value(r.Params.IdempotencyKey))
-	return api.EditTask200JSONResponse(outcome(out)), err
+	return commandAnswer{out}, err
 }
 
 // DeleteTask removes an ended task.
@@ -179,6 +179,13 @@ func outcome(o control.Outcome) api.Outcome {
 
 func renderOperation(o control.Operation) api.Operation {
 	out := api.Operation{ID: o.ID, State: api.OperationState(o.State)}
+	if r := o.Result; r != nil {
+		result := outcome(control.Outcome{CommandResult: *r, OperationID: o.ID})
+		out.Result = &result
+	}
+	if len(o.Warnings) > 0 {
+		out.Warnings = &o.Warnings
+	}
 	if o.Err != nil {
 		p := problem(o.Err)
 		out.Problem = &p

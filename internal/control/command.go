@@ -20,14 +20,16 @@ import (
 	"shardlift/internal/task"
 )
 
-// Outcome of a command that was carried out.
+// Outcome of a command that was carried out, or is being carried out.
 type Outcome struct {
 	contract.CommandResult
 	OperationID string
+	// Running: the task has accepted the command and works on it; the operation tells its end.
+	Running bool
 }
 
 // Send sends a command to a task and waits for its answer: an Outcome, Refused,
-// or Unknown when no worker answers in time. A repeated call of the same command
+// or Unknown when no worker accepts it in time. A repeated call of the same command
 // with the same key is carried out once.
 func Send[R any](ctx context.Context, s *Service, taskID string, u contract.Update[R], request R, key string) (Outcome, error) {
 	if err := checkKey(key); err != nil {
@@ -54,9 +56,12 @@ func Send[R any](ctx context.Context, s *Service, taskID string, u contract.Upda
 	}
 	if err == nil {
 		// Accepted: a worker is there, and carries it out.
-		working, done := context.WithTimeout(ctx, commandTime)
+		working, done := context.WithTimeout(ctx, s.commandTime())
 		defer done()
-		err = handle.Get(working, &out.CommandResult)
+		if err = handle.Get(working, &out.CommandResult); outOfTime(err) && ctx.Err() == nil {
+			out.Running = true
+			return out, nil
+		}
 	}
 	return out, commandError(err, out.OperationID, taskID)
 }
@@ -77,10 +82,9 @@ func commandError(err error, operation, taskID string) error {
 	if refused, ok := errors.AsType[*temporal.ApplicationError](err); ok {
 		return refusal(refused)
 	}
-	var timeout *client.WorkflowUpdateServiceTimeoutOrCanceledError
 	var missing *serviceerror.NotFound
 	switch {
-	case errors.As(err, &timeout), isDeadline(err), errors.Is(err, context.Canceled):
+	case outOfTime(err), errors.Is(err, context.Canceled):
 		return &Unknown{operation, fault.NoWorker.Wrap(err, "task "+taskID)}
 	case errors.As(err, &missing) && isEnded(missing):
 		return ended(taskID)
@@ -89,6 +93,11 @@ func commandError(err error, operation, taskID string) error {
 	default:
 		return fault.TemporalUnavailable.Wrap(err, "task "+taskID)
 	}
+}
+
+func outOfTime(err error) bool {
+	var timeout *client.WorkflowUpdateServiceTimeoutOrCanceledError
+	return errors.As(err, &timeout) || isDeadline(err)
 }
 
 // isEnded tells a task that has ended from one that never was: Temporal calls
@@ -176,10 +185,10 @@ func (s *Service) edit(ctx context.Context, taskID string, f task.File, command 
 	if _, refused := errors.AsType[*Refused](err); refused {
 		return out, errors.Join(err, s.release(ctx, f.Name, taskID))
 	}
-	if err == nil {
+	if err == nil && !out.Running {
 		err = s.release(ctx, view.Spec.Name, taskID)
 	}
-	return out, err // unknown: the task keeps both names
+	return out, err // unknown or running: the task keeps both names
 }
 
 // Operation is what became of a command.
@@ -187,6 +196,10 @@ type Operation struct {
 	ID    string
 	State string // running, done, failed, unknown
 	Err   error  // for failed
+	// Result is what a command brought about, nil before its end and for a deletion.
+	Result *contract.CommandResult
+	// Warnings of a deletion say what remains.
+	Warnings []string
 }
 
 // Operation asks about a command by its operation id.
@@ -227,9 +240,9 @@ func (s *Service) Operation(ctx context.Context, id string) (Operation, error) {
 	}
 	handle := s.Temporal.GetWorkflowUpdateHandle(client.GetWorkflowUpdateHandleOptions{WorkflowID: contract.MigrationID(taskID), UpdateID: update})
 	var result contract.CommandResult
-	out.State = "done"
+	out.State, out.Result = "done", &result
 	if err := handle.Get(ctx, &result); err != nil {
-		out.State, out.Err = "failed", commandError(err, id, taskID)
+		out.State, out.Result, out.Err = "failed", nil, commandError(err, id, taskID)
 	}
 	return out, nil
 }

@@ -50,9 +50,10 @@ func (s *Service) Delete(ctx context.Context, taskID, actor string) (Operation, 
 	out := Operation{ID: deletionPrefix + "~" + taskID, State: "running"}
 	ctx, cancel := context.WithTimeout(ctx, deleteWait)
 	defer cancel()
-	err = run.Get(ctx, nil)
+	var left contract.CleanUpOut
+	err = run.Get(ctx, &left)
 	if err == nil {
-		out.State = "done"
+		out.State, out.Warnings = "done", left.Warnings
 	} else if failed, ok := errors.AsType[*temporal.WorkflowExecutionError](err); ok {
 		return out, deletionError(failed)
 	}
@@ -72,7 +73,11 @@ func (s *Service) deletion(ctx context.Context, id, taskID string) (Operation, e
 	case enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING:
 		return Operation{ID: id, State: "running"}, nil
 	case enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED:
-		return Operation{ID: id, State: "done"}, nil
+		var left contract.CleanUpOut
+		if err := s.Temporal.GetWorkflow(ctx, contract.DeleteID(taskID), "").Get(ctx, &left); err != nil {
+			return Operation{}, fault.TemporalUnavailable.Wrap(err, "operation "+id)
+		}
+		return Operation{ID: id, State: "done", Warnings: left.Warnings}, nil
 	default:
 		err := s.Temporal.GetWorkflow(ctx, contract.DeleteID(taskID), "").Get(ctx, nil)
 		return Operation{ID: id, State: "failed", Err: deletionError(err)}, nil

@@ -24,9 +24,9 @@ import (
 const (
 	// answerTime is how long a command or a query waits for a worker.
 	answerTime = 5 * time.Second
-	// commandTime is how long an accepted command may take: a step on a database
-	// of at most 20 s, or a pause of 3 s.
-	commandTime = 25 * time.Second
+	// acceptedTime is how long an accepted command is waited for: a step on a
+	// database of at most 20 s, or a pause of 3 s. It goes on after that.
+	acceptedTime = 25 * time.Second
 )
 
 // Service is safe for concurrent use.
@@ -40,8 +40,17 @@ type Service struct {
 	Own *secret.KeyRing
 	// HeartbeatTimeout of new tasks.
 	HeartbeatTimeout time.Duration
+	// CommandTime is how long an accepted command is waited for, 25 s when zero.
+	CommandTime time.Duration
 	// WebUI is the base URL of the Temporal Web UI, without a slash at the end.
 	WebUI string
+}
+
+func (s *Service) commandTime() time.Duration {
+	if s.CommandTime > 0 {
+		return s.CommandTime
+	}
+	return acceptedTime
 }
 
 // Unknown says that a command's outcome is not known: no worker answered in

@@ -466,7 +466,11 @@ type ObjectRule struct {
 type Operation struct {
 	ID      string         `json:"id"`
 	Problem *Problem       `json:"problem,omitempty"`
+	Result  *Outcome       `json:"result,omitempty"`
 	State   OperationState `json:"state"`
+
+	// Warnings of a deletion: what remains on the destination, why, and the statement that removes it
+	Warnings *[]string `json:"warnings,omitempty"`
 }
 
 // OperationState defines model for Operation.State.
@@ -565,6 +569,7 @@ type Problem struct {
 // Report defines model for Report.
 type Report struct {
 	At               time.Time `json:"at"`
+	BytesCopied      *int64    `json:"bytes_copied,omitempty"`
 	Divergences      int64     `json:"divergences"`
 	Forced           bool      `json:"forced"`
 	Incomplete       bool      `json:"incomplete"`
@@ -677,25 +682,30 @@ type TableProgress struct {
 
 // Task shardlift.task/v1
 type Task struct {
+	// Alarms what somebody should know of though the task goes on
+	Alarms           *[]TaskAlarm       `json:"alarms,omitempty"`
 	AvailableActions []string           `json:"available_actions"`
 	Comparison       *ComparisonSummary `json:"comparison"`
 	CreatedAt        *time.Time         `json:"created_at"`
 	Description      string             `json:"description"`
 	Destination      Server             `json:"destination"`
 	EndedAt          *time.Time         `json:"ended_at"`
-	Full             FullProgress       `json:"full"`
-	ID               string             `json:"id"`
-	Incremental      Incremental        `json:"incremental"`
-	LastError        *TaskError         `json:"last_error"`
-	Limits           *Limits            `json:"limits,omitempty"`
-	Name             string             `json:"name"`
-	Objects          *[]ObjectRule      `json:"objects,omitempty"`
-	Phase            string             `json:"phase"`
-	Policy           *Policy            `json:"policy,omitempty"`
-	Precheck         PrecheckSummary    `json:"precheck"`
-	Revision         int                `json:"revision"`
-	Schema           string             `json:"schema"`
-	Sequences        struct {
+
+	// ExpiresAt when a failed task is ended by itself (expired_days)
+	ExpiresAt   *time.Time      `json:"expires_at,omitempty"`
+	Full        FullProgress    `json:"full"`
+	ID          string          `json:"id"`
+	Incremental Incremental     `json:"incremental"`
+	LastError   *TaskError      `json:"last_error"`
+	Limits      *Limits         `json:"limits,omitempty"`
+	Name        string          `json:"name"`
+	Objects     *[]ObjectRule   `json:"objects,omitempty"`
+	Phase       string          `json:"phase"`
+	Policy      *Policy         `json:"policy,omitempty"`
+	Precheck    PrecheckSummary `json:"precheck"`
+	Revision    int             `json:"revision"`
+	Schema      string          `json:"schema"`
+	Sequences   struct {
 		Refreshed int    `json:"refreshed"`
 		State     string `json:"state"`
 		Total     int    `json:"total"`
@@ -721,6 +731,13 @@ type Task struct {
 	UnavailableActions []UnavailableAction `json:"unavailable_actions"`
 	Warnings           []string            `json:"warnings"`
 	WorkerGroup        *string             `json:"worker_group,omitempty"`
+}
+
+// TaskAlarm defines model for TaskAlarm.
+type TaskAlarm struct {
+	At   time.Time `json:"at"`
+	Kind string    `json:"kind"`
+	Text string    `json:"text"`
 }
 
 // TaskError defines model for TaskError.
@@ -823,6 +840,9 @@ type Limit = int
 
 // TaskID defines model for TaskID.
 type TaskID = string
+
+// Running defines model for Running.
+type Running = Operation
 
 // BatchParams defines parameters for Batch.
 type BatchParams struct {
@@ -4951,6 +4971,8 @@ type EditTaskResponse struct {
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *Outcome
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Running
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
 }
@@ -4958,6 +4980,11 @@ type EditTaskResponse struct {
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
 func (r EditTaskResponse) GetJSON200() *Outcome {
 	return r.JSON200
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r EditTaskResponse) GetJSON202() *Running {
+	return r.JSON202
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -5054,6 +5081,8 @@ type CompareTaskResponse struct {
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *Outcome
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Running
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
 }
@@ -5061,6 +5090,11 @@ type CompareTaskResponse struct {
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
 func (r CompareTaskResponse) GetJSON200() *Outcome {
 	return r.JSON200
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r CompareTaskResponse) GetJSON202() *Running {
+	return r.JSON202
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -5198,6 +5232,8 @@ type ConfirmTaskResponse struct {
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *Outcome
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Running
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
 }
@@ -5205,6 +5241,11 @@ type ConfirmTaskResponse struct {
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
 func (r ConfirmTaskResponse) GetJSON200() *Outcome {
 	return r.JSON200
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r ConfirmTaskResponse) GetJSON202() *Running {
+	return r.JSON202
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -5246,6 +5287,8 @@ type SetCredentialsResponse struct {
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *Outcome
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Running
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
 }
@@ -5253,6 +5296,11 @@ type SetCredentialsResponse struct {
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
 func (r SetCredentialsResponse) GetJSON200() *Outcome {
 	return r.JSON200
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r SetCredentialsResponse) GetJSON202() *Running {
+	return r.JSON202
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -5431,6 +5479,8 @@ type LimitTaskResponse struct {
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *Outcome
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Running
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
 }
@@ -5438,6 +5488,11 @@ type LimitTaskResponse struct {
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
 func (r LimitTaskResponse) GetJSON200() *Outcome {
 	return r.JSON200
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r LimitTaskResponse) GetJSON202() *Running {
+	return r.JSON202
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -5575,6 +5630,8 @@ type PauseTaskResponse struct {
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *Outcome
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Running
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
 }
@@ -5582,6 +5639,11 @@ type PauseTaskResponse struct {
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
 func (r PauseTaskResponse) GetJSON200() *Outcome {
 	return r.JSON200
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r PauseTaskResponse) GetJSON202() *Running {
+	return r.JSON202
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -5671,6 +5733,8 @@ type PrecheckTaskResponse struct {
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *Outcome
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Running
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
 }
@@ -5678,6 +5742,11 @@ type PrecheckTaskResponse struct {
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
 func (r PrecheckTaskResponse) GetJSON200() *Outcome {
 	return r.JSON200
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r PrecheckTaskResponse) GetJSON202() *Running {
+	return r.JSON202
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -5767,6 +5836,8 @@ type RescheduleTaskResponse struct {
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *Outcome
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Running
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
 }
@@ -5774,6 +5845,11 @@ type RescheduleTaskResponse struct {
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
 func (r RescheduleTaskResponse) GetJSON200() *Outcome {
 	return r.JSON200
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r RescheduleTaskResponse) GetJSON202() *Running {
+	return r.JSON202
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -5815,6 +5891,8 @@ type ResetTaskResponse struct {
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *Outcome
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Running
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
 }
@@ -5822,6 +5900,11 @@ type ResetTaskResponse struct {
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
 func (r ResetTaskResponse) GetJSON200() *Outcome {
 	return r.JSON200
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r ResetTaskResponse) GetJSON202() *Running {
+	return r.JSON202
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -5863,6 +5946,8 @@ type ResumeTaskResponse struct {
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *Outcome
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Running
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
 }
@@ -5870,6 +5955,11 @@ type ResumeTaskResponse struct {
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
 func (r ResumeTaskResponse) GetJSON200() *Outcome {
 	return r.JSON200
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r ResumeTaskResponse) GetJSON202() *Running {
+	return r.JSON202
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -5911,6 +6001,8 @@ type RetryTaskResponse struct {
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *Outcome
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Running
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
 }
@@ -5918,6 +6010,11 @@ type RetryTaskResponse struct {
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
 func (r RetryTaskResponse) GetJSON200() *Outcome {
 	return r.JSON200
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r RetryTaskResponse) GetJSON202() *Running {
+	return r.JSON202
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -5959,6 +6056,8 @@ type StartTaskResponse struct {
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *Outcome
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Running
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
 }
@@ -5966,6 +6065,11 @@ type StartTaskResponse struct {
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
 func (r StartTaskResponse) GetJSON200() *Outcome {
 	return r.JSON200
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r StartTaskResponse) GetJSON202() *Running {
+	return r.JSON202
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -6007,6 +6111,8 @@ type StopTaskResponse struct {
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *Outcome
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Running
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
 }
@@ -6014,6 +6120,11 @@ type StopTaskResponse struct {
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
 func (r StopTaskResponse) GetJSON200() *Outcome {
 	return r.JSON200
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r StopTaskResponse) GetJSON202() *Running {
+	return r.JSON202
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -7226,6 +7337,13 @@ func ParseEditTaskResponse(rsp *http.Response) (*EditTaskResponse, error) {
 		}
 		response.JSON200 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Running
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -7298,6 +7416,13 @@ func ParseCompareTaskResponse(rsp *http.Response) (*CompareTaskResponse, error) 
 			return nil, err
 		}
 		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Running
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
@@ -7398,6 +7523,13 @@ func ParseConfirmTaskResponse(rsp *http.Response) (*ConfirmTaskResponse, error) 
 		}
 		response.JSON200 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Running
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -7430,6 +7562,13 @@ func ParseSetCredentialsResponse(rsp *http.Response) (*SetCredentialsResponse, e
 			return nil, err
 		}
 		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Running
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
@@ -7556,6 +7695,13 @@ func ParseLimitTaskResponse(rsp *http.Response) (*LimitTaskResponse, error) {
 		}
 		response.JSON200 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Running
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -7655,6 +7801,13 @@ func ParsePauseTaskResponse(rsp *http.Response) (*PauseTaskResponse, error) {
 		}
 		response.JSON200 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Running
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -7720,6 +7873,13 @@ func ParsePrecheckTaskResponse(rsp *http.Response) (*PrecheckTaskResponse, error
 			return nil, err
 		}
 		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Running
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
@@ -7787,6 +7947,13 @@ func ParseRescheduleTaskResponse(rsp *http.Response) (*RescheduleTaskResponse, e
 		}
 		response.JSON200 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Running
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -7819,6 +7986,13 @@ func ParseResetTaskResponse(rsp *http.Response) (*ResetTaskResponse, error) {
 			return nil, err
 		}
 		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Running
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
@@ -7853,6 +8027,13 @@ func ParseResumeTaskResponse(rsp *http.Response) (*ResumeTaskResponse, error) {
 		}
 		response.JSON200 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Running
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -7885,6 +8066,13 @@ func ParseRetryTaskResponse(rsp *http.Response) (*RetryTaskResponse, error) {
 			return nil, err
 		}
 		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Running
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
@@ -7919,6 +8107,13 @@ func ParseStartTaskResponse(rsp *http.Response) (*StartTaskResponse, error) {
 		}
 		response.JSON200 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Running
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -7951,6 +8146,13 @@ func ParseStopTaskResponse(rsp *http.Response) (*StopTaskResponse, error) {
 			return nil, err
 		}
 		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Running
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
@@ -9391,6 +9593,8 @@ type OutcomeJSONResponse Outcome
 
 type ProblemApplicationProblemPlusJSONResponse Problem
 
+type RunningJSONResponse Operation
+
 type BatchRequestObject struct {
 	Params BatchParams
 	Body   *BatchJSONRequestBody
@@ -9742,7 +9946,7 @@ type EditTaskResponseObject interface {
 	VisitEditTaskResponse(w http.ResponseWriter) error
 }
 
-type EditTask200JSONResponse Outcome
+type EditTask200JSONResponse struct{ OutcomeJSONResponse }
 
 func (response EditTask200JSONResponse) VisitEditTaskResponse(w http.ResponseWriter) error {
 
@@ -9752,6 +9956,20 @@ func (response EditTask200JSONResponse) VisitEditTaskResponse(w http.ResponseWri
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EditTask202JSONResponse struct{ RunningJSONResponse }
+
+func (response EditTask202JSONResponse) VisitEditTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -9848,6 +10066,20 @@ func (response CompareTask200JSONResponse) VisitCompareTaskResponse(w http.Respo
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompareTask202JSONResponse struct{ RunningJSONResponse }
+
+func (response CompareTask202JSONResponse) VisitCompareTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -9973,6 +10205,20 @@ func (response ConfirmTask200JSONResponse) VisitConfirmTaskResponse(w http.Respo
 	return err
 }
 
+type ConfirmTask202JSONResponse struct{ RunningJSONResponse }
+
+func (response ConfirmTask202JSONResponse) VisitConfirmTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ConfirmTaskdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
@@ -10010,6 +10256,20 @@ func (response SetCredentials200JSONResponse) VisitSetCredentialsResponse(w http
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetCredentials202JSONResponse struct{ RunningJSONResponse }
+
+func (response SetCredentials202JSONResponse) VisitSetCredentialsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -10202,6 +10462,20 @@ func (response LimitTask200JSONResponse) VisitLimitTaskResponse(w http.ResponseW
 	return err
 }
 
+type LimitTask202JSONResponse struct{ RunningJSONResponse }
+
+func (response LimitTask202JSONResponse) VisitLimitTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type LimitTaskdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
@@ -10323,6 +10597,20 @@ func (response PauseTask200JSONResponse) VisitPauseTaskResponse(w http.ResponseW
 	return err
 }
 
+type PauseTask202JSONResponse struct{ RunningJSONResponse }
+
+func (response PauseTask202JSONResponse) VisitPauseTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type PauseTaskdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
@@ -10399,6 +10687,20 @@ func (response PrecheckTask200JSONResponse) VisitPrecheckTaskResponse(w http.Res
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PrecheckTask202JSONResponse struct{ RunningJSONResponse }
+
+func (response PrecheckTask202JSONResponse) VisitPrecheckTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -10483,6 +10785,20 @@ func (response RescheduleTask200JSONResponse) VisitRescheduleTaskResponse(w http
 	return err
 }
 
+type RescheduleTask202JSONResponse struct{ RunningJSONResponse }
+
+func (response RescheduleTask202JSONResponse) VisitRescheduleTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RescheduleTaskdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
@@ -10520,6 +10836,20 @@ func (response ResetTask200JSONResponse) VisitResetTaskResponse(w http.ResponseW
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResetTask202JSONResponse struct{ RunningJSONResponse }
+
+func (response ResetTask202JSONResponse) VisitResetTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -10565,6 +10895,20 @@ func (response ResumeTask200JSONResponse) VisitResumeTaskResponse(w http.Respons
 	return err
 }
 
+type ResumeTask202JSONResponse struct{ RunningJSONResponse }
+
+func (response ResumeTask202JSONResponse) VisitResumeTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ResumeTaskdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
@@ -10601,6 +10945,20 @@ func (response RetryTask200JSONResponse) VisitRetryTaskResponse(w http.ResponseW
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryTask202JSONResponse struct{ RunningJSONResponse }
+
+func (response RetryTask202JSONResponse) VisitRetryTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -10646,6 +11004,20 @@ func (response StartTask200JSONResponse) VisitStartTaskResponse(w http.ResponseW
 	return err
 }
 
+type StartTask202JSONResponse struct{ RunningJSONResponse }
+
+func (response StartTask202JSONResponse) VisitStartTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type StartTaskdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
@@ -10683,6 +11055,20 @@ func (response StopTask200JSONResponse) VisitStopTaskResponse(w http.ResponseWri
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StopTask202JSONResponse struct{ RunningJSONResponse }
+
+func (response StopTask202JSONResponse) VisitStopTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
 	_, err := buf.WriteTo(w)
 	return err
 }
