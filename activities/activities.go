@@ -7,6 +7,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
 
+	"shardlift/internal/alarm"
 	"shardlift/internal/contract"
 	"shardlift/internal/precheck"
 	"shardlift/internal/secret"
@@ -21,6 +22,7 @@ type Activities struct {
 	redactor  *Redactor
 	tasks     *resolver
 	prechecks *precheck.Pool
+	alarms    *alarm.Sender // nil: nobody is told
 }
 
 // New returns the activities. The client stays the caller's; redactor learns
@@ -43,6 +45,7 @@ func add[In, Out any](r worker.ActivityRegistry, a contract.Activity[In, Out], f
 func (a *Activities) RegisterControl(r worker.ActivityRegistry) {
 	add(r, contract.SendCommand, a.SendCommand)
 	add(r, contract.DeleteRuns, a.DeleteRuns)
+	add(r, contract.Notify, a.Notify)
 }
 
 // RegisterShort registers the steps of seconds to minutes.

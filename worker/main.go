@@ -59,6 +59,10 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	alarms, err := openAlarms(settings.Alarms)
+	if err != nil {
+		return err
+	}
 	metrics := telemetry.NewMetrics()
 	health := newHealth(metrics.Handler())
 	stopHTTP, err := health.serve(settings.HTTP, log)
@@ -83,6 +87,7 @@ func run(ctx context.Context, args []string) error {
 	}
 	redactor := &activities.Redactor{}
 	steps := activities.New(client, options.Namespace, ring, redactor)
+	steps.Tell(alarms)
 	workers, err := startWorkers(client, settings, steps, temporalconn.NewInterceptor(redactor))
 	if err != nil {
 		return err

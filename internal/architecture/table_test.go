@@ -25,6 +25,7 @@ func allowed() map[string][]string {
 		"internal/task":      {"internal/selection", "internal/secret", "internal/fault"},
 		"internal/contract":  {"internal/task", "internal/secret", "internal/lifecycle", "internal/position", "internal/table", "internal/fault"},
 
+		"internal/alarm":       words,
 		"internal/mysqlconn":   words,
 		"internal/dialect":     words,
 		"internal/source":      with(words, "internal/mysqlconn", "internal/dialect"),
@@ -49,9 +50,9 @@ func allowed() map[string][]string {
 		"internal/control":      with(words, "internal/temporalconn"),
 
 		"workflows":  words,
-		"activities": with(words, with(systems, stages...)...),
+		"activities": with(words, with(systems, with(stages, "internal/alarm")...)...),
 
-		"worker":  with(words, with(edges, with(systems, with(stages, "workflows", "activities")...)...)...),
+		"worker":  with(words, with(edges, with(systems, with(stages, "internal/alarm", "workflows", "activities")...)...)...),
 		"web":     with(words, with(edges, "internal/control")...),
 		"starter": with(words, "internal/config", "internal/telemetry", "web/api"),
 

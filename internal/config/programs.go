@@ -43,6 +43,17 @@ type Worker struct {
 	HTTP string
 	// MemoryMiB is what the activities of this process may use together.
 	MemoryMiB int
+	// Alarms says whom to tell of tasks that need somebody.
+	Alarms Alarms
+}
+
+// Alarms is how a worker tells of alarms; without WebhookFile and SMTP nobody is
+// told. What may hold a token or a password stands in files.
+type Alarms struct {
+	WebhookFile, SecretFile string
+	SMTP, SMTPUser, SMTPTLS string
+	SMTPPasswordFile, From  string
+	To                      []string
 }
 
 // Web is the settings of shardlift-web.
@@ -80,6 +91,7 @@ func ReadWorker(args []string, env func(string) string, out io.Writer) (Worker, 
 	s.Var("group", "SHARDLIFT_WORKER_GROUP", "default", "worker group: the tasks of this group come here", name(&w.Group))
 	s.Var("http", "SHARDLIFT_WORKER_HTTP", "", "listen address of /healthz, /readyz and /metrics; empty for none", optionalAddress(&w.HTTP))
 	s.Var("memory", "SHARDLIFT_MEMORY_MIB", "2048", "MiB that the activities of this process may use together", number(&w.MemoryMiB, 256, 1<<20))
+	alarmSettings(s, &w.Alarms)
 	logSettings(s, &w.Log)
 	if err := s.Parse(args, env, out); err != nil {
 		return Worker{}, err
@@ -132,6 +144,23 @@ func dataSettings(s *Set, data, keys *string) {
 	s.Var("keys-file", "SHARDLIFT_KEYS_FILE", "", "workers' key ring, made by the first worker; empty is keys.json in the data directory", text(keys))
 }
 
+func alarmSettings(s *Set, a *Alarms) {
+	s.Var("alarm-webhook-file", "SHARDLIFT_ALARM_WEBHOOK_FILE", "", "file with the URL that gets alarms as JSON; empty for none", text(&a.WebhookFile))
+	s.Var("alarm-secret-file", "SHARDLIFT_ALARM_SECRET_FILE", "", "file with the key that signs the webhook's body; empty for none", text(&a.SecretFile))
+	s.Var("alarm-smtp", "SHARDLIFT_ALARM_SMTP", "", "mail server for alarms, HOST:PORT; empty for none", optionalAddress(&a.SMTP))
+	s.Var("alarm-smtp-user", "SHARDLIFT_ALARM_SMTP_USER", "", "user at the mail server; empty for none", text(&a.SMTPUser))
+	s.Var("alarm-smtp-password-file", "SHARDLIFT_ALARM_SMTP_PASSWORD_FILE", "", "file with the user's password", text(&a.SMTPPasswordFile))
+	s.Var("alarm-smtp-tls", "SHARDLIFT_ALARM_SMTP_TLS", "mandatory", "mandatory (STARTTLS), implicit or none", oneOf(&a.SMTPTLS, "mandatory", "implicit", "none"))
+	s.Var("alarm-from", "SHARDLIFT_ALARM_FROM", "", "sender of the mails", text(&a.From))
+	s.Var("alarm-to", "SHARDLIFT_ALARM_TO", "", "comma list of recipients, at most 10", func(v string) error {
+		a.To = strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' })
+		if len(a.To) > 10 {
+			return errors.New("want at most 10 addresses")
+		}
+		return nil
+	})
+}
+
 func logSettings(s *Set, l *Log) {
 	s.Var("log-level", "SHARDLIFT_LOG_LEVEL", "info", "debug, info, warn or error", oneOf(&l.Level, "debug", "info", "warn", "error"))
 	s.Var("log-format", "SHARDLIFT_LOG_FORMAT", "", "console or json; empty is console on a terminal, json elsewhere", oneOf(&l.Format, "", "console", "json"))
@@ -144,6 +173,8 @@ func everyVariable() []string {
 		"SHARDLIFT_TOKEN_FILE", "SHARDLIFT_SERVER", "SHARDLIFT_LOG_LEVEL", "SHARDLIFT_LOG_FORMAT", "SHARDLIFT_ROLES",
 		"SHARDLIFT_WORKER_GROUP", "SHARDLIFT_WORKER_HTTP", "SHARDLIFT_MEMORY_MIB", "SHARDLIFT_BEHIND_PROXY",
 		"SHARDLIFT_TLS_CERT", "SHARDLIFT_TLS_KEY", "SHARDLIFT_TEMPORAL_UI",
+		"SHARDLIFT_ALARM_WEBHOOK_FILE", "SHARDLIFT_ALARM_SECRET_FILE", "SHARDLIFT_ALARM_SMTP", "SHARDLIFT_ALARM_SMTP_USER",
+		"SHARDLIFT_ALARM_SMTP_PASSWORD_FILE", "SHARDLIFT_ALARM_SMTP_TLS", "SHARDLIFT_ALARM_FROM", "SHARDLIFT_ALARM_TO",
 	}
 }
 

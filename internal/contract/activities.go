@@ -3,6 +3,7 @@ package contract
 import (
 	"time"
 
+	"shardlift/internal/lifecycle"
 	"shardlift/internal/position"
 	"shardlift/internal/secret"
 	"shardlift/internal/table"
@@ -45,6 +46,7 @@ var (
 	CleanUp           = Activity[TaskRef, CleanUpOut]{"CleanUp"}
 	Inspect           = Activity[InspectIn, InspectOut]{"Inspect"}
 	SendCommand       = Activity[TriggerIn, CommandResult]{"SendCommand"}
+	Notify            = Activity[NotifyIn, Nothing]{"Notify"}
 	DeleteRuns        = Activity[DeleteIn, Nothing]{"DeleteRuns"}
 )
 
@@ -354,6 +356,20 @@ type ComparisonAnswer struct {
 	Tables      []ComparedTable `json:"tables"`
 	Differences []Difference    `json:"difference_rows,omitempty"`
 	Next        *string         `json:"next"`
+}
+
+// NotifyIn tells people that a task needs them, or no longer does.
+type NotifyIn struct {
+	TaskID string `json:"task_id"`
+	Name   string `json:"name"`
+	// Kind is failed, or the kind of a TaskAlarm.
+	Kind   string           `json:"kind"`
+	Active bool             `json:"active"`
+	Status lifecycle.Status `json:"status"`
+	Code   string           `json:"code,omitempty"`
+	Text   string           `json:"text"`
+	Remedy string           `json:"remedy,omitempty"`
+	At     time.Time        `json:"at"`
 }
 
 // TriggerIn is the input of TriggerWorkflow: a Temporal Schedule's way to command a task.
