@@ -68,6 +68,7 @@ func newBench(t *testing.T) *bench {
 	register(b, contract.Inspect)
 	register(b, contract.SendCommand)
 	register(b, contract.DeleteRuns)
+	register(b, contract.Notify)
 	return b
 }
 
@@ -93,6 +94,7 @@ func (b *bench) usual() {
 	stub(b, contract.ResetTask).Return(contract.Nothing{}, nil)
 	stub(b, contract.CleanUp).Return(contract.CleanUpOut{}, nil)
 	stub(b, contract.DeleteRuns).Return(contract.Nothing{}, nil)
+	stub(b, contract.Notify).Return(contract.Nothing{}, nil)
 }
 
 func items() []contract.PrecheckItemRef {

@@ -115,6 +115,11 @@ func (p place) options(activity string) workflow.ActivityOptions {
 		o.TaskQueue = contract.QueueControl
 		o.StartToCloseTimeout = time.Minute
 		o.RetryPolicy = retries(5)
+	case contract.Notify.Name:
+		o.TaskQueue = contract.QueueControl
+		o.StartToCloseTimeout = time.Minute
+		o.ScheduleToCloseTimeout = time.Hour
+		o.RetryPolicy = retries(0)
 	case contract.DeleteRuns.Name:
 		o = long
 		o.TaskQueue = contract.QueueControl

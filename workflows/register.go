@@ -12,7 +12,7 @@ import (
 // runs that recorded a lower one; testdata/histories holds such runs.
 //
 // Since 2: automatic retries, expiry of failed tasks, the alarm of a purge while
-// nothing watches.
+// nothing watches, notifications.
 const (
 	changeRelease = "release"
 	release       = 2
@@ -26,5 +26,6 @@ func Register(r worker.WorkflowRegistry) {
 	r.RegisterWorkflowWithOptions(InspectWorkflow, workflow.RegisterOptions{Name: contract.InspectWorkflow})
 	r.RegisterWorkflowWithOptions(DeleteTask, workflow.RegisterOptions{Name: contract.DeleteTask})
 	r.RegisterWorkflowWithOptions(TriggerWorkflow, workflow.RegisterOptions{Name: contract.TriggerWorkflow})
+	r.RegisterWorkflowWithOptions(NotifyWorkflow, workflow.RegisterOptions{Name: contract.NotifyWorkflow})
 	r.RegisterWorkflowWithOptions(NameWorkflow, workflow.RegisterOptions{Name: contract.NameWorkflow})
 }

@@ -74,13 +74,16 @@ type state struct {
 	// Reset is a reset that has not been carried out yet.
 	Reset *contract.ResetIn `json:"reset,omitempty"`
 	// Stop is set from the stop command on; StopPosition is read once.
-	Stop         *stopState                  `json:"stop,omitempty"`
-	StopPosition *position.Position          `json:"stop_position,omitempty"`
-	StopHead     *contract.HeadOut           `json:"stop_head,omitempty"`
-	Sequences    contract.SequenceSummary    `json:"sequences"`
-	Report       *contract.Report            `json:"report,omitempty"`
-	LastError    *contract.ErrorInfo         `json:"last_error,omitempty"`
-	Warnings     []string                    `json:"warnings,omitempty"`
+	Stop         *stopState               `json:"stop,omitempty"`
+	StopPosition *position.Position       `json:"stop_position,omitempty"`
+	StopHead     *contract.HeadOut        `json:"stop_head,omitempty"`
+	Sequences    contract.SequenceSummary `json:"sequences"`
+	Report       *contract.Report         `json:"report,omitempty"`
+	LastError    *contract.ErrorInfo      `json:"last_error,omitempty"`
+	Warnings     []string                 `json:"warnings,omitempty"`
+	// Notified is the reason that people were told last; NotifyNo counts.
+	Notified     string                      `json:"notified,omitempty"`
+	NotifyNo     int                         `json:"notify_no,omitempty"`
 	Events       []contract.Event            `json:"events,omitempty"`
 	SyncPoints   []contract.SyncPoint        `json:"sync_points,omitempty"`
 	SyncPointNo  int                         `json:"sync_point_no,omitempty"`

@@ -49,6 +49,7 @@ func (m *migration) settle(ctx workflow.Context) {
 	if now.details = m.details(now.status); now.details != m.told.details {
 		workflow.SetCurrentDetails(ctx, now.details)
 	}
+	m.tellPeople(ctx, now)
 	m.told = now
 }
 

@@ -1,6 +1,9 @@
 package contract
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // Namespace is the Temporal namespace of everything.
 const Namespace = "shardlift"
@@ -14,6 +17,7 @@ const (
 	DeleteTask        = "DeleteTask"
 	TriggerWorkflow   = "TriggerWorkflow"
 	NameWorkflow      = "NameWorkflow"
+	NotifyWorkflow    = "NotifyWorkflow"
 )
 
 // MigrationID is the workflow id of a task.
@@ -25,6 +29,11 @@ func CopyID(taskID string) string { return MigrationID(taskID) + "/copy" }
 // CompareID is the workflow id of a task's n-th comparison ("c1", "c2", …).
 func CompareID(taskID, comparison string) string {
 	return MigrationID(taskID) + "/compare/" + comparison
+}
+
+// NotifyID is the workflow id of a task's n-th notification.
+func NotifyID(taskID string, n int) string {
+	return MigrationID(taskID) + "/notify/" + strconv.Itoa(n)
 }
 
 // InspectID is the workflow id of one inspection. taskID is "-" for a connection test without a task.
