@@ -16,7 +16,7 @@ const (
 	turnTime = time.Hour
 	// turnEvery is how often it looks whether they do.
 	turnEvery = time.Minute
-	// waitingFor is the age of a backlog: younger ones are just being handed out.
+	// waitingFor is the age of a backlog that counts: a younger one is just being handed out.
 	waitingFor = 10 * time.Second
 )
 
@@ -30,7 +30,7 @@ type turn struct {
 // takeTurn begins the turn of a step.
 func (a *Activities) takeTurn(ctx context.Context, step *step) *turn {
 	queue := activity.GetInfo(step.parent).TaskQueue
-	return newTurn(ctx, step, turnTime, turnEvery, func(ctx context.Context) bool { return a.backlog(ctx, queue) })
+	return newTurn(ctx, step, turnTime, turnEvery, func(ctx context.Context) bool { return a.backlog(ctx, queue, waitingFor) })
 }
 
 func newTurn(ctx context.Context, step *step, least, every time.Duration, crowded func(context.Context) bool) *turn {
@@ -58,8 +58,9 @@ func newTurn(ctx context.Context, step *step, least, every time.Duration, crowde
 	return t
 }
 
-// backlog says whether activities wait in a queue; false when Temporal does not tell.
-func (a *Activities) backlog(ctx context.Context, queue string) bool {
+// backlog says whether activities have waited so long in a queue; false when
+// Temporal does not tell.
+func (a *Activities) backlog(ctx context.Context, queue string, age time.Duration) bool {
 	if a.temporal == nil {
 		return false
 	}
@@ -72,5 +73,5 @@ func (a *Activities) backlog(ctx context.Context, queue string) bool {
 	if err != nil {
 		return false
 	}
-	return d.GetStats().GetApproximateBacklogCount() > 0 && d.GetStats().GetApproximateBacklogAge().AsDuration() >= waitingFor
+	return d.GetStats().GetApproximateBacklogCount() > 0 && d.GetStats().GetApproximateBacklogAge().AsDuration() >= age
 }

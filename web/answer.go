@@ -30,19 +30,19 @@ func (a commandAnswer) write(w http.ResponseWriter) error {
 
 // The commands of the API.
 var (
-	_ api.EditTaskResponseObject = commandAnswer{}
-	_ api.CompareTaskResponseObject = commandAnswer{}
-	_ api.ConfirmTaskResponseObject = commandAnswer{}
+	_ api.EditTaskResponseObject       = commandAnswer{}
+	_ api.CompareTaskResponseObject    = commandAnswer{}
+	_ api.ConfirmTaskResponseObject    = commandAnswer{}
 	_ api.SetCredentialsResponseObject = commandAnswer{}
-	_ api.LimitTaskResponseObject = commandAnswer{}
-	_ api.PauseTaskResponseObject = commandAnswer{}
-	_ api.PrecheckTaskResponseObject = commandAnswer{}
+	_ api.LimitTaskResponseObject      = commandAnswer{}
+	_ api.PauseTaskResponseObject      = commandAnswer{}
+	_ api.PrecheckTaskResponseObject   = commandAnswer{}
 	_ api.RescheduleTaskResponseObject = commandAnswer{}
-	_ api.ResetTaskResponseObject = commandAnswer{}
-	_ api.ResumeTaskResponseObject = commandAnswer{}
-	_ api.RetryTaskResponseObject = commandAnswer{}
-	_ api.StartTaskResponseObject = commandAnswer{}
-	_ api.StopTaskResponseObject = commandAnswer{}
+	_ api.ResetTaskResponseObject      = commandAnswer{}
+	_ api.ResumeTaskResponseObject     = commandAnswer{}
+	_ api.RetryTaskResponseObject      = commandAnswer{}
+	_ api.StartTaskResponseObject      = commandAnswer{}
+	_ api.StopTaskResponseObject       = commandAnswer{}
 )
 
 // VisitEditTaskResponse writes the answer.

@@ -216,7 +216,7 @@ func checkPause(_ workflow.Context, r contract.PauseRequest) error {
 // status as it is then.
 func (m *migration) pause(ctx workflow.Context, r contract.PauseRequest) (contract.CommandResult, error) {
 	m.record(ctx, r.Actor, "pause")
-	m.retryNow()
+	m.noRetry()
 	if m.interrupt == nil || m.Mode == failed {
 		m.Mode = paused
 		return contract.CommandResult{}, nil

@@ -73,14 +73,19 @@ func (m *migration) awaitRetry(ctx workflow.Context) {
 	ok, err := workflow.AwaitWithOptions(ctx, options, func() bool { return m.generation != seen || suggested(ctx) })
 	if err == nil && !ok {
 		m.retryNow()
-		m.LastError = nil
 	}
 }
 
 // retryNow ends the wait for an automatic retry, if there is one.
 func (m *migration) retryNow() {
-	m.RetryAt = nil
-	if m.LastError != nil {
-		m.LastError.NextRetryAt = nil
+	if m.RetryAt != nil {
+		m.RetryAt, m.LastError = nil, nil
+	}
+}
+
+// noRetry takes back a planned retry; the error stays to be seen.
+func (m *migration) noRetry() {
+	if m.RetryAt != nil {
+		m.RetryAt, m.LastError.NextRetryAt = nil, nil
 	}
 }
