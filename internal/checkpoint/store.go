@@ -12,6 +12,7 @@ import (
 	"shardlift/internal/destination"
 	"shardlift/internal/dialect"
 	"shardlift/internal/fault"
+	"shardlift/internal/faultpoint"
 	"shardlift/internal/mysqlconn"
 )
 
@@ -87,7 +88,11 @@ type execer interface {
 // run is exec on a pool or a transaction. A lock conflict is repeated by
 // retryConflict, not here.
 func run(ctx context.Context, e execer, statement string) (int64, error) {
-	result, err := e.ExecContext(ctx, statement)
+	var result sql.Result
+	err := faultpoint.Around(ctx, "checkpoint.exec", func(ctx context.Context) (err error) {
+		result, err = e.ExecContext(ctx, statement)
+		return err
+	})
 	if err != nil {
 		return 0, mysqlconn.Fault(err, object(statement))
 	}
@@ -109,7 +114,9 @@ func object(statement string) string {
 // one scans the only row of a SELECT that names its table with t; sql.ErrNoRows
 // when there is none.
 func (s *Store) one(ctx context.Context, query string, into ...any) error {
-	err := s.d.DB().QueryRowContext(ctx, s.d.Hint()+query).Scan(into...)
+	err := faultpoint.Around(ctx, "checkpoint.one", func(ctx context.Context) error {
+		return s.d.DB().QueryRowContext(ctx, s.d.Hint()+query).Scan(into...)
+	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
@@ -117,7 +124,11 @@ func (s *Store) one(ctx context.Context, query string, into ...any) error {
 }
 
 // each calls scan for every row of a SELECT.
-func (s *Store) each(ctx context.Context, query string, scan func(scan func(...any) error) error) (err error) {
+func (s *Store) each(ctx context.Context, query string, scan func(scan func(...any) error) error) error {
+	return faultpoint.Around(ctx, "checkpoint.each", func(ctx context.Context) error { return s.readEach(ctx, query, scan) })
+}
+
+func (s *Store) readEach(ctx context.Context, query string, scan func(scan func(...any) error) error) (err error) {
 	rows, err := s.d.DB().QueryContext(ctx, s.d.Hint()+query)
 	if err != nil {
 		return mysqlconn.Fault(err, object(query))
@@ -146,7 +157,11 @@ func (s *Store) transaction(ctx context.Context, f func(tx *sql.Tx) error) error
 			_ = tx.Rollback()
 			return err
 		}
-		return mysqlconn.Fault(tx.Commit(), "metadata")
+		err = faultpoint.Around(ctx, "checkpoint.commit", func(context.Context) error { return tx.Commit() })
+		if err != nil {
+			_ = tx.Rollback() // it says that the transaction has ended
+		}
+		return mysqlconn.Fault(err, "metadata")
 	})
 }
 

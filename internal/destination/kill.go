@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"shardlift/internal/fault"
+	"shardlift/internal/faultpoint"
 	"shardlift/internal/mysqlconn"
 )
 
@@ -23,6 +24,10 @@ const endPatience = 30 * time.Second
 // else by now are skipped. ErrCannotKill where the form of the id has no
 // statement here; fault ConnectionStays when one does not end in time.
 func (d *Destination) Kill(ctx context.Context, ids []string) error {
+	return faultpoint.Around(ctx, "destination.kill", func(ctx context.Context) error { return d.killAll(ctx, ids) })
+}
+
+func (d *Destination) killAll(ctx context.Context, ids []string) error {
 	for _, id := range ids {
 		if strings.Contains(id, "@") {
 			if err := d.killPhysical(ctx, id); err != nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"shardlift/internal/fault"
+	"shardlift/internal/faultpoint"
 	"shardlift/internal/mysqlconn"
 )
 
@@ -37,7 +38,8 @@ func (d *Destination) Session(ctx context.Context) (*Session, error) {
 		return nil, fmt.Errorf("open session: %w", mysqlconn.Fault(err, "destination"))
 	}
 	s := &Session{conn: conn}
-	if err := d.verify(ctx, conn); err != nil {
+	err = faultpoint.Around(ctx, "session.open", func(ctx context.Context) error { return d.verify(ctx, conn) })
+	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	if s.id, err = d.connectionID(ctx, conn); err != nil {
@@ -90,7 +92,7 @@ func (s *Session) ID() string { return s.id }
 // ErrUnknownOutcome too; inside one, nothing took effect once the server has
 // noticed the loss.
 func (s *Session) Exec(ctx context.Context, statement string) (int64, error) {
-	result, err := s.conn.ExecContext(ctx, statement)
+	result, err := s.send(ctx, "session.exec", statement)
 	if err != nil {
 		return 0, s.judge(err, !s.inTx)
 	}
@@ -101,10 +103,23 @@ func (s *Session) Exec(ctx context.Context, statement string) (int64, error) {
 	return affected, nil
 }
 
+// send runs one statement; point names the fault point.
+func (s *Session) send(ctx context.Context, point, statement string) (result sql.Result, err error) {
+	err = faultpoint.Around(ctx, point, func(ctx context.Context) error {
+		result, err = s.conn.ExecContext(ctx, statement)
+		return err
+	})
+	return result, err
+}
+
 // Query runs one SELECT in the text protocol. The caller closes the rows and
 // looks at their Err.
 func (s *Session) Query(ctx context.Context, query string) (*sql.Rows, error) {
-	rows, err := s.conn.QueryContext(ctx, query)
+	var rows *sql.Rows
+	err := faultpoint.Around(ctx, "session.query", func(ctx context.Context) (err error) {
+		rows, err = s.conn.QueryContext(ctx, query)
+		return err
+	})
 	if err != nil {
 		return nil, s.judge(err, false)
 	}
@@ -116,7 +131,7 @@ func (s *Session) Begin(ctx context.Context) error {
 	if s.inTx {
 		return errors.New("begin: the session has a transaction already")
 	}
-	if _, err := s.conn.ExecContext(ctx, "START TRANSACTION"); err != nil {
+	if _, err := s.send(ctx, "session.begin", "START TRANSACTION"); err != nil {
 		return s.judge(err, false)
 	}
 	s.inTx = true
@@ -130,7 +145,7 @@ func (s *Session) Commit(ctx context.Context) error {
 	if !s.inTx {
 		return errors.New("commit: the session has no transaction")
 	}
-	_, err := s.conn.ExecContext(ctx, "COMMIT")
+	_, err := s.send(ctx, "session.commit", "COMMIT")
 	s.inTx = false
 	switch {
 	case err == nil:
@@ -152,7 +167,7 @@ func (s *Session) Rollback(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
 	defer cancel()
-	_, err := s.conn.ExecContext(ctx, "ROLLBACK")
+	_, err := s.send(ctx, "session.rollback", "ROLLBACK")
 	s.inTx = false
 	if err == nil {
 		return nil
