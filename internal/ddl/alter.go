@@ -1,6 +1,9 @@
 package ddl
 
 import (
+	"slices"
+	"strings"
+
 	"shardlift/internal/table"
 )
 
@@ -20,7 +23,7 @@ func (c *cursor) alter() ([]Effect, bool) {
 	if !c.accept("TABLE") {
 		return nil, false
 	}
-	e := Effect{Kind: Alter, Conditional: c.accept("IF", "EXISTS")}
+	e := Effect{Kind: Alter, Conditional: c.accept("IF", "EXISTS"), ColumnsKnown: true}
 	n, ok := c.name()
 	if !ok {
 		return nil, false
@@ -50,7 +53,9 @@ func (c *cursor) alterSchema() ([]Effect, bool) {
 func (c *cursor) alterClauses(e Effect) ([]Effect, bool) {
 	effects := []Effect{}
 	for {
-		part := &cursor{tokens: append(append([]token{}, c.clause()...), token{kind: end}), schema: c.schema}
+		start := c.at
+		c.clause()
+		part := c.part(start)
 		if extra := part.alterClause(&e); extra != nil {
 			effects = append(effects, *extra)
 		}
@@ -72,35 +77,97 @@ func (c *cursor) alterClause(e *Effect) *Effect {
 		c.dropClause(e)
 	case c.accept("RENAME"):
 		return c.renameClause(e)
+	case c.acceptAny("MODIFY", "CHANGE"):
+		e.Other = true
+		c.at--
+		e.columns(c.changeClause())
 	case c.accept("ALTER", "INDEX"), c.accept("ALTER", "KEY"):
 		c.accept("IF", "EXISTS")
 		e.Changed, e.IndexesChange = append(e.Changed, c.next().value), true
-		e.Other = e.Other || !c.acceptAny("VISIBLE", "INVISIBLE", "IGNORED", "NOT") || c.peek().kind != end && !c.accept("IGNORED")
+		e.ends(c.acceptAny("VISIBLE", "INVISIBLE", "IGNORED", "NOT") && (c.peek().kind == end || c.accept("IGNORED")), c)
 	case c.accept("COMMENT"):
 		c.accept("=")
-		e.Other = e.Other || c.next().kind != text || c.peek().kind != end
+		e.ends(c.next().kind == text, c)
 	case c.acceptAny("ALGORITHM", "LOCK"):
 		c.accept("=")
 		c.next()
-		e.Other = e.Other || c.peek().kind != end
+		e.ends(true, c)
 	case c.accept("EXCHANGE", "PARTITION"):
 		e.Other = true
 		return c.exchangeClause()
 	default:
 		e.Other = true
+		e.ColumnsKnown = e.ColumnsKnown && c.leavesColumns()
 	}
 	return nil
+}
+
+// ends says that a clause ought to be over: what follows may do anything.
+func (e *Effect) ends(ok bool, c *cursor) {
+	if !ok || c.peek().kind != end {
+		e.Other, e.ColumnsKnown = true, false
+	}
+}
+
+// columns takes over what one clause does to columns.
+func (e *Effect) columns(changes []ColumnChange, known bool) {
+	e.ColumnsKnown = e.ColumnsKnown && known
+	e.Columns = append(e.Columns, changes...)
+}
+
+// otherClauses are the words that begin a clause which leaves the columns alone.
+var otherClauses = map[string]bool{
+	"ENGINE": true, "AUTO_INCREMENT": true, "ROW_FORMAT": true, "KEY_BLOCK_SIZE": true, "MAX_ROWS": true, "MIN_ROWS": true,
+	"AVG_ROW_LENGTH": true, "CHECKSUM": true, "DELAY_KEY_WRITE": true, "PACK_KEYS": true, "STATS_AUTO_RECALC": true,
+	"STATS_PERSISTENT": true, "STATS_SAMPLE_PAGES": true, "COMPRESSION": true, "ENCRYPTION": true, "TABLESPACE": true,
+	"FORCE": true, "ORDER": true, "ENABLE": true, "DISABLE": true, "DISCARD": true, "IMPORT": true, "PARTITION": true,
+	"REMOVE": true, "COALESCE": true, "REORGANIZE": true, "TRUNCATE": true, "ANALYZE": true, "OPTIMIZE": true,
+	"REBUILD": true, "REPAIR": true, "CHECK": true, "WITH": true, "WITHOUT": true, "ALTER": true,
+}
+
+// leavesColumns says whether a clause, which may be several table options
+// without commas between, does nothing to columns.
+func (c *cursor) leavesColumns() bool {
+	if !otherClauses[c.peek().upper] {
+		return false
+	}
+	for _, t := range c.tokens {
+		if t.is("CHARACTER") || t.is("CHARSET") || t.is("COLLATE") || t.is("CONVERT") {
+			return false
+		}
+	}
+	return true
+}
+
+// changeClause reads MODIFY [COLUMN] a … and CHANGE [COLUMN] a b ….
+func (c *cursor) changeClause() ([]ColumnChange, bool) {
+	rename := c.next().is("CHANGE")
+	c.accept("COLUMN")
+	change := ColumnChange{Op: ChangeColumn, Conditional: c.accept("IF", "EXISTS")}
+	name := c.next()
+	newName := name
+	if rename {
+		newName = c.next()
+	}
+	if !name.isName() || !newName.isName() {
+		return nil, false
+	}
+	change.Name, change.NewName = name.value, newName.value
+	change, ok := c.columnChange(change)
+	return []ColumnChange{change}, ok
 }
 
 // addClause knows ADD {INDEX|KEY|FULLTEXT|SPATIAL} …; everything else is Other.
 func (c *cursor) addClause(e *Effect) {
 	if c.accept("UNIQUE") || c.peek().is("PRIMARY") || c.peek().is("CONSTRAINT") {
 		e.Unique, e.Other, e.IndexesChange = true, true, true
+		e.ColumnsKnown = e.ColumnsKnown && !c.mentions("PRIMARY")
 		return
 	}
 	special := c.acceptAny("FULLTEXT", "SPATIAL", "VECTOR")
 	if !c.acceptAny("INDEX", "KEY") && !special {
 		e.Other = true
+		e.columns(c.addedColumns())
 		return
 	}
 	c.accept("IF", "NOT", "EXISTS")
@@ -112,6 +179,24 @@ func (c *cursor) addClause(e *Effect) {
 	}
 	e.Other = e.Other || !c.indexOptions()
 	e.IndexesChange = true
+}
+
+// mentions says whether a word stands anywhere in the rest.
+func (c *cursor) mentions(keyword string) bool {
+	return slices.ContainsFunc(c.tokens[min(c.at, len(c.tokens)):], func(t token) bool { return strings.EqualFold(t.value, keyword) })
+}
+
+// addedColumns reads what follows ADD and is no index.
+func (c *cursor) addedColumns() ([]ColumnChange, bool) {
+	if c.acceptAny("FOREIGN", "CHECK", "PARTITION") {
+		return nil, true
+	}
+	c.accept("COLUMN")
+	if c.peek().is("(") {
+		return c.columnList()
+	}
+	change, ok := c.addedColumn()
+	return []ColumnChange{change}, ok
 }
 
 // indexOptions reads (columns) and what may follow them in an index; false when
@@ -158,15 +243,34 @@ func (c *cursor) parentheses() bool {
 func (c *cursor) dropClause(e *Effect) {
 	if !c.acceptAny("INDEX", "KEY") {
 		e.Other = true
+		e.columns(c.droppedColumn())
 		return
 	}
 	c.accept("IF", "EXISTS")
 	index := c.next()
 	if !index.isName() || c.peek().kind != end {
 		e.Other = true
+		e.ColumnsKnown = false
 		return
 	}
 	e.Dropped, e.IndexesChange = append(e.Dropped, index.value), true
+	e.ColumnsKnown = e.ColumnsKnown && !strings.EqualFold(index.value, table.PrimaryName)
+}
+
+// droppedColumn reads what follows DROP and is no index.
+func (c *cursor) droppedColumn() ([]ColumnChange, bool) {
+	switch {
+	case c.acceptAny("FOREIGN", "CONSTRAINT", "CHECK", "PARTITION"):
+		return nil, !c.mentions(table.PrimaryName)
+	case c.peek().is("PRIMARY"), c.peek().is("PERIOD"), c.peek().is("SYSTEM"):
+		return nil, false
+	}
+	c.accept("COLUMN")
+	change := ColumnChange{Op: DropColumn, Conditional: c.accept("IF", "EXISTS")}
+	name := c.next()
+	change.Name = name.value
+	c.acceptAny("RESTRICT", "CASCADE")
+	return []ColumnChange{change}, name.isName() && c.peek().kind == end
 }
 
 // renameClause knows RENAME {INDEX|KEY} a TO b, RENAME COLUMN and RENAME [TO|AS] table.
@@ -178,12 +282,19 @@ func (c *cursor) renameClause(e *Effect) *Effect {
 		return nil
 	case c.accept("COLUMN"):
 		e.Other = true
+		change := ColumnChange{Op: RenameColumn, Conditional: c.accept("IF", "EXISTS")}
+		from := c.next()
+		known := from.isName() && c.accept("TO")
+		to := c.next()
+		change.Name, change.NewName = from.value, to.value
+		e.columns([]ColumnChange{change}, known && to.isName() && c.peek().kind == end)
 		return nil
 	}
 	e.Other = true
 	c.acceptAny("TO", "AS", "=")
 	to, ok := c.name()
 	if !ok {
+		e.ColumnsKnown = false
 		return nil
 	}
 	return &Effect{Kind: Rename, Tables: []table.Name{e.Tables[0], to}}

@@ -107,10 +107,10 @@ func TestAnalyze_WhatItCannotReadNamesEveryToken(t *testing.T) {
 		"INSERT INTO t SELECT FROM FROM":                "t",
 		"DROP TABLE a, `t":                              "t",
 		"UPDATE t SET a = 'x":                           "t",
-		"TRUNCATE /*!50000 s. */ t":                     "s.t",
-		"TRUNCATE /*!50000 s. */ u":                     "u",
+		"TRUNCATE /*!80000 s. */ t":                     "s.t",
+		"TRUNCATE /*!80000 s. */ u":                     "u",
 		"TRUNCATE /*M! t */ /*!99999 , */ u":            "t",
-		"/*!50001 CREATE TABLE x (a INT) */ TRUNCATE t": "t",
+		"/*!80001 CREATE TABLE x (a INT) */ TRUNCATE t": "t",
 	} {
 		r := Analyze("d", sql, Mode{})
 		require.False(t, r.Parsed, "%s: %+v", sql, r)
@@ -128,6 +128,64 @@ func TestAnalyze_VersionedCommentsThatChangeNothingAreRead(t *testing.T) {
 		require.Contains(t, allNames(r), table.Name{Schema: "d", Table: "t"}, sql)
 	}
 	require.True(t, Analyze("d", "CREATE TABLE t (a INT) /*!50100 PARTITION BY HASH (a) */", Mode{}).Parsed)
+}
+
+// What every server reads as code is code: the statements that servers write
+// themselves when a session with temporary tables ends.
+func TestAnalyze_OldVersionedCommentsAreCode(t *testing.T) {
+	for sql, want := range map[string]Effect{
+		"DROP /*!40005 TEMPORARY */ TABLE IF EXISTS `t`": {Kind: Drop, Tables: tables("t"), Temporary: true, Conditional: true},
+		"/*!50003 DROP TABLE s.t */":                     {Kind: Drop, Tables: tables("s.t")},
+		"/*! TRUNCATE */ t":                              {Kind: Truncate, Tables: tables("t")},
+	} {
+		e, ok := Analyze("d", sql, Mode{}).Only()
+		require.True(t, ok, sql)
+		require.Equal(t, want, e, sql)
+	}
+	for _, sql := range []string{"DROP /*!50501 TEMPORARY */ TABLE t", "DROP /*M! TEMPORARY */ TABLE t", "DROP /*!4000 TEMPORARY */ TABLE t", "DROP /*!040005 TEMPORARY */ TABLE t"} {
+		require.False(t, Analyze("d", sql, Mode{}).Parsed, sql)
+	}
+}
+
+func TestAnalyze_Columns(t *testing.T) {
+	for _, c := range []struct {
+		parts string
+		want  []ColumnChange
+	}{
+		{"ADD COLUMN x INT", []ColumnChange{{Op: AddColumn, Name: "x", Definition: ColumnDefinition{Type: "int", Nullable: true}}}},
+		{"ADD x INTEGER(11) UNSIGNED ZEROFILL NOT NULL DEFAULT -1.5 COMMENT 'a, b' FIRST", []ColumnChange{{Op: AddColumn, Name: "x", First: true, Definition: ColumnDefinition{Type: "int(11) unsigned", HasDefault: true}}}},
+		{"ADD COLUMN IF NOT EXISTS x VARCHAR(20) CHARACTER SET latin1 COLLATE latin1_bin AFTER `y z`", []ColumnChange{{Op: AddColumn, Name: "x", Conditional: true, After: "y z", Definition: ColumnDefinition{Type: "varchar(20)", Charset: "latin1", Collation: "latin1_bin", Nullable: true}}}},
+		{"ADD (a DECIMAL(10, 2), `b` ENUM('x','it''s'))", []ColumnChange{
+			{Op: AddColumn, Name: "a", Definition: ColumnDefinition{Type: "decimal(10,2)", Nullable: true}},
+			{Op: AddColumn, Name: "b", Definition: ColumnDefinition{Type: "enum('x','it''s')", Nullable: true}},
+		}},
+		{"MODIFY COLUMN a DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6) ON UPDATE CURRENT_TIMESTAMP(6)", []ColumnChange{{Op: ChangeColumn, Name: "a", NewName: "a", Definition: ColumnDefinition{Type: "datetime(6)", HasDefault: true}}}},
+		{"CHANGE a b BIGINT AFTER c", []ColumnChange{{Op: ChangeColumn, Name: "a", NewName: "b", After: "c", Definition: ColumnDefinition{Type: "bigint", Nullable: true}}}},
+		{"ADD g INT GENERATED ALWAYS AS (a + (b * 2)) STORED", []ColumnChange{{Op: AddColumn, Name: "g", Definition: ColumnDefinition{Type: "int", Nullable: true, Generated: table.GeneratedStored}}}},
+		{"ADD g DOUBLE PRECISION AS (a) INVISIBLE, RENAME COLUMN a TO b, DROP COLUMN IF EXISTS c, DROP d", []ColumnChange{
+			{Op: AddColumn, Name: "g", Definition: ColumnDefinition{Type: "double", Nullable: true, Invisible: true, Generated: table.GeneratedVirtual}},
+			{Op: RenameColumn, Name: "a", NewName: "b"},
+			{Op: DropColumn, Name: "c", Conditional: true},
+			{Op: DropColumn, Name: "d"},
+		}},
+		{"ENGINE=InnoDB, ADD KEY k (a), DROP FOREIGN KEY f, ADD UNIQUE u (b), ALTER COLUMN a SET DEFAULT 1, TRUNCATE PARTITION p, COMMENT 'x', ADD CONSTRAINT CHECK (a > 0)", nil},
+		{"DROP PARTITION p0, FORCE, ALGORITHM=INPLACE, LOCK=NONE, RENAME TO z", nil},
+	} {
+		r := Analyze("d", "ALTER TABLE t "+c.parts, Mode{})
+		require.True(t, r.Parsed, c.parts)
+		require.True(t, r.Effects[0].ColumnsKnown, c.parts)
+		require.Equal(t, c.want, r.Effects[0].Columns, c.parts)
+	}
+	for _, parts := range []string{
+		"CONVERT TO CHARACTER SET utf8mb4", "DEFAULT CHARSET=utf8mb4", "ENGINE=InnoDB CHARSET utf8", "COMMENT 'x' COLLATE utf8_bin",
+		"ADD PRIMARY KEY (a)", "ADD CONSTRAINT p PRIMARY KEY (a)", "DROP PRIMARY KEY", "DROP KEY `PRIMARY`", "DROP CONSTRAINT `PRIMARY`", "ADD x INT PRIMARY KEY", "ADD x SERIAL",
+		"ADD x REAL", "ADD x TEXT(100)", "ADD x VARCHAR(10) BINARY", "ADD x NCHAR(3)", "ADD x INT PARTITION BY HASH (x)", "ADD (a INT, KEY (a))",
+		"ADD PERIOD FOR SYSTEM_TIME (a, b)", "ADD SYSTEM VERSIONING", "DROP SYSTEM VERSIONING", "ADD x ENUM('a\\b')", "ADD x ENUM('a ')", "ADD x INT DEFAULT NEXT VALUE FOR s",
+		"ADD x INT FROBNICATED", "MODIFY x", "CHANGE a b", "RENAME COLUMN a b", "FROBNICATE", "ADD x INT FIRST COMMENT 'x'", "ADD x UUID",
+	} {
+		r := Analyze("d", "ALTER TABLE t ADD y INT, "+parts, Mode{})
+		require.False(t, r.Parsed && r.Effects[0].ColumnsKnown, parts)
+	}
 }
 
 func TestAnalyze_AlterTableParts(t *testing.T) {

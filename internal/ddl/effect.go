@@ -77,6 +77,10 @@ type Effect struct {
 	IndexesChange bool
 	// Other: something beyond non-unique indexes and comments is changed.
 	Other bool
+	// Columns are all that an Alter does to columns, and the primary key stays
+	// what it is, if ColumnsKnown.
+	Columns      []ColumnChange
+	ColumnsKnown bool
 }
 
 // Result is what Analyze found.

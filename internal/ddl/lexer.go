@@ -182,19 +182,26 @@ func (l *lexer) comment() {
 	case strings.HasPrefix(rest, "/*M!"):
 		head = 4
 	}
-	if head > 0 {
+	digits := head
+	for head > 0 && digits < len(rest) && rest[digits] >= '0' && rest[digits] <= '9' {
+		digits++
+	}
+	code := head == len("/*!") && (digits == head || digits-head == len(always) && rest[head:digits] <= always)
+	if head > 0 && !code {
 		l.versioned = true
 	}
-	if head == 0 || !l.code {
+	if head == 0 || !l.code && !code {
 		l.closeComment(2, head > 0)
 		return
 	}
-	for head < len(rest) && rest[head] >= '0' && rest[head] <= '9' {
-		head++
-	}
-	l.at += head
+	l.at += digits
 	l.depth++
 }
+
+// always is the newest version in a comment that every server here reads as
+// code, as in the DROP /*!40005 TEMPORARY */ TABLE that servers write when a
+// session ends.
+const always = "50500"
 
 // closeComment passes everything up to the end of the comment; a versioned one
 // may hold plain comments.
