@@ -57,6 +57,7 @@ func (a *Activities) apply(ctx context.Context, t *resolved, in contract.ApplyIn
 		return out, err
 	}
 	step.live(a.temporal)
+	step.measure(t)
 	turn := a.takeTurn(ctx, step)
 	err = fenced(ctx, s, fmt.Sprintf("apply/%d", in.Group), in.Owner, attempt, t.Spec.Objects, func(fence *checkpoint.Fence) error {
 		out, err = applier.Run(ctx, applier.Config{

@@ -53,6 +53,7 @@ type step struct {
 	show    func(ctx context.Context, details any) error // of a live step
 	fresh   bool                                         // details were not shown yet
 	shown   time.Time
+	meter   client.MetricsHandler // nil: not measured
 }
 
 // begin starts a step; the caller works with the context it returns and calls
@@ -97,6 +98,9 @@ func (s *step) beat(details, mark any, excused bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.details, s.fresh = details, true
+	if s.meter != nil {
+		record(s.meter, details)
+	}
 	if mark != s.mark || excused {
 		s.mark, s.at = mark, time.Now()
 	}

@@ -72,6 +72,7 @@ func (a *Activities) watch(ctx context.Context, t *resolved, start position.Posi
 		every = progressEvery
 		step.live(a.temporal)
 	}
+	step.measure(t)
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {

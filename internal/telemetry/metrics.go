@@ -19,15 +19,23 @@ import (
 // get the ending _total, timers _seconds with count and sum.
 //
 // Tag values must come from a small set (queue, activity type, code): each
-// combination is kept for the life of the process.
+// combination is kept for the life of the process, but for series with the tag
+// PassingTag, which vanish when they are no longer updated.
 type Metrics struct {
 	series   *seriesSet
 	registry *prometheus.Registry
 }
 
+// PassingTag is the tag of series that belong to a task and end with it.
+const PassingTag = "task_id"
+
+// stale is after how long without an update a passing series vanishes; a step
+// beats every second.
+const stale = 2 * time.Minute
+
 // NewMetrics returns empty metrics with those of the Go runtime and the process.
 func NewMetrics() *Metrics {
-	m := &Metrics{series: &seriesSet{all: map[string]*series{}}, registry: prometheus.NewRegistry()}
+	m := &Metrics{series: &seriesSet{stale: stale, all: map[string]*series{}}, registry: prometheus.NewRegistry()}
 	m.registry.MustRegister(m.series, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -97,8 +105,9 @@ func (t timer) Record(d time.Duration) {
 // seriesSet holds one value for each name and combination of tags. It describes
 // nothing in advance, because the SDK gives one name different sets of tags.
 type seriesSet struct {
-	mu  sync.RWMutex
-	all map[string]*series
+	stale time.Duration
+	mu    sync.RWMutex
+	all   map[string]*series
 }
 
 // series is one value.
@@ -106,27 +115,32 @@ type series struct {
 	description *prometheus.Desc
 	kind        prometheus.ValueType
 	values      []string
+	// passing: it vanishes when nobody has updated it for stale.
+	passing bool
 
 	mu    sync.Mutex
 	value float64
+	at    time.Time // of the last update
 }
 
 func (s *series) add(v float64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.value += v
+	s.at = time.Now()
 }
 
 func (s *series) set(v float64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.value = v
+	s.at = time.Now()
 }
 
-func (s *series) get() float64 {
+func (s *series) get() (value float64, at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.value
+	return s.value, s.at
 }
 
 func (s *seriesSet) get(name string, kind prometheus.ValueType, tags map[string]string) *series {
@@ -150,7 +164,8 @@ func (s *seriesSet) get(name string, kind prometheus.ValueType, tags map[string]
 	if found := s.all[key.String()]; found != nil {
 		return found
 	}
-	made := &series{description: prometheus.NewDesc(metricName(name), "see the documentation of operations", names, nil), kind: kind, values: values}
+	made := &series{description: prometheus.NewDesc(metricName(name), "see the documentation of operations", names, nil), kind: kind, values: values, at: time.Now()}
+	_, made.passing = tags[PassingTag]
 	s.all[key.String()] = made
 	return made
 }
@@ -160,11 +175,16 @@ func (s *seriesSet) Describe(chan<- *prometheus.Desc) {}
 
 // Collect sends every value.
 func (s *seriesSet) Collect(out chan<- prometheus.Metric) {
-	s.mu.RLock()
+	s.mu.Lock()
+	maps.DeleteFunc(s.all, func(_ string, one *series) bool {
+		_, at := one.get()
+		return one.passing && time.Since(at) > s.stale
+	})
 	all := slices.Collect(maps.Values(s.all))
-	s.mu.RUnlock()
+	s.mu.Unlock()
 	for _, one := range all {
-		out <- prometheus.MustNewConstMetric(one.description, one.kind, one.get(), one.values...)
+		value, _ := one.get()
+		out <- prometheus.MustNewConstMetric(one.description, one.kind, value, one.values...)
 	}
 }
 

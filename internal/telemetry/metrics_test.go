@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -40,4 +41,16 @@ func TestMetrics_CountsPerTags(t *testing.T) {
 	require.Contains(t, text, "temporal_latency_seconds_count 2\n")
 	require.Contains(t, text, "temporal_latency_seconds_sum 2\n")
 	require.Contains(t, text, "go_goroutines")
+}
+
+func TestMetrics_SeriesOfATaskEndWithIt(t *testing.T) {
+	m := NewMetrics()
+	m.series.stale = time.Millisecond
+	m.Temporal().WithTags(map[string]string{PassingTag: "t1", "task": "shop"}).Gauge("shardlift_delay_seconds").Update(2)
+	m.Temporal().Gauge("shardlift_workers").Update(1)
+	require.Eventually(t, func() bool { return !strings.Contains(scrape(t, m), "shardlift_delay_seconds") }, 5*time.Second, 10*time.Millisecond)
+	require.Contains(t, scrape(t, m), "shardlift_workers 1")
+	m.series.stale = time.Hour
+	m.Temporal().WithTags(map[string]string{PassingTag: "t1", "task": "shop"}).Gauge("shardlift_delay_seconds").Update(3)
+	require.Contains(t, scrape(t, m), `shardlift_delay_seconds{task="shop",task_id="t1"} 3`)
 }
