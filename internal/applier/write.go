@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"shardlift/internal/dialect"
+	"shardlift/internal/faultpoint"
 	"shardlift/internal/row"
 	"shardlift/internal/table"
 )
@@ -186,7 +187,7 @@ func (a *applier) writePhase(ctx context.Context, phase []*item) error {
 // writeItem commits one item, trying again after deadlocks and lock waits.
 func (a *applier) writeItem(ctx context.Context, lane int, it *item) error {
 	for attempt := 1; ; attempt++ {
-		err := a.tryItem(ctx, lane, it)
+		err := faultpoint.Around(ctx, "applier.write", func(ctx context.Context) error { return a.tryItem(ctx, lane, it) })
 		if err == nil || !a.isConflict(err) || attempt == maxConflicts {
 			return err
 		}

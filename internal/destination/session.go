@@ -121,6 +121,9 @@ func (s *Session) Query(ctx context.Context, query string) (*sql.Rows, error) {
 		return err
 	})
 	if err != nil {
+		if rows != nil { // the fault came after the answer
+			_ = rows.Close()
+		}
 		return nil, s.judge(err, false)
 	}
 	return rows, nil
