@@ -192,22 +192,21 @@ func TestProgress_IsExactAfterTheEnd(t *testing.T) {
 }
 
 func TestDraft_IsNotCheckedOrStarted(t *testing.T) {
-	for field, c := range map[string]func(*state){
-		"source":      func(s *state) { s.Spec.Source = task.SealedSide{} },
-		"destination": func(s *state) { s.Spec.Destination = task.SealedSide{} },
-		"objects":     func(s *state) { s.Spec.Objects = nil },
-	} {
-		b := newBench(t)
-		b.usual()
-		after(b, time.Second, contract.UpdatePrecheck, contract.PrecheckRequest{Command: byAlice}, func(r contract.CommandResult, err error) {
-			b.refused(fault.NotConfigured)(r, err)
-			require.ErrorContains(t, err, field)
-		})
-		after(b, 2*time.Second, contract.UpdateStart, contract.StartRequest{Command: byAlice}, b.refused(fault.NotConfigured))
-		after(b, time.Minute, contract.UpdateEdit, contract.EditRequest{Command: byAlice, Spec: spec()}, b.accepted("edit"))
-		after(b, 2*time.Minute, contract.UpdatePrecheck, contract.PrecheckRequest{Command: byAlice}, b.accepted("precheck"))
-		after(b, time.Hour, contract.UpdateStop, contract.StopRequest{Command: byAlice}, b.accepted("stop"))
-		b.run(b.input(func(s *state) { checked(s); c(s) }))
-		b.ended()
-	}
+	b := newBench(t)
+	b.usual()
+	after(b, time.Second, contract.UpdatePrecheck, contract.PrecheckRequest{Command: byAlice}, func(r contract.CommandResult, err error) {
+		b.refused(fault.NotConfigured)(r, err)
+		require.ErrorContains(t, err, "source.password, objects")
+	})
+	after(b, 2*time.Second, contract.UpdateStart, contract.StartRequest{Command: byAlice}, b.refused(fault.NotConfigured))
+	edited := spec()
+	edited.Missing = []string{"source.password"}
+	after(b, time.Minute, contract.UpdateEdit, contract.EditRequest{Command: byAlice, Spec: edited}, b.accepted("edit"))
+	after(b, 2*time.Minute, contract.UpdatePrecheck, contract.PrecheckRequest{Command: byAlice}, b.refused(fault.NotConfigured))
+	given := contract.CredentialsRequest{Command: byAlice, Side: task.SourceSide, Endpoint: spec().Source}
+	after(b, 3*time.Minute, contract.UpdateSetCredentials, given, b.accepted("credentials"))
+	after(b, 4*time.Minute, contract.UpdatePrecheck, contract.PrecheckRequest{Command: byAlice}, b.accepted("precheck"))
+	after(b, time.Hour, contract.UpdateStop, contract.StopRequest{Command: byAlice}, b.accepted("stop"))
+	b.run(b.input(func(s *state) { checked(s); s.Spec.Missing = []string{"source.password", "objects"} }))
+	b.ended()
 }

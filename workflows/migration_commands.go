@@ -291,6 +291,7 @@ func (m *migration) replaceSide(which task.Side, endpoint task.SealedSide) {
 	if m.Plan != nil {
 		side.MetadataSchema = schema // where the progress is
 	}
+	m.Spec.GiveCredentials(which)
 }
 
 func (m *migration) limit(ctx workflow.Context, r contract.LimitRequest) (contract.CommandResult, error) {

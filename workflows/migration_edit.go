@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"slices"
+	"strings"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -27,21 +28,8 @@ func (m *migration) checkEdit(_ workflow.Context, r contract.EditRequest) error 
 	return nil
 }
 
-// missing names the first part of the configuration that a draft lacks.
-func (m *migration) missing() string {
-	switch {
-	case m.Spec.Source.Endpoint.IsZero():
-		return "source"
-	case m.Spec.Destination.Endpoint.IsZero():
-		return "destination"
-	case len(m.Spec.Missing) > 0: // a draft
-		return m.Spec.Missing[0]
-	case len(m.Spec.Objects) == 0:
-		return "objects"
-	default:
-		return ""
-	}
-}
+// missing names the parts of the configuration that a draft lacks, "" when it is complete.
+func (m *migration) missing() string { return strings.Join(m.Spec.Missing, ", ") }
 
 // fixedField names the first field that differs and must not.
 func fixedField(have, want task.Spec) string {
