@@ -175,7 +175,7 @@ func renderPending(t *api.Task, d control.Details, status lifecycle.Status, now 
 		if waited > 2*time.Second {
 			t.Warnings = append(t.Warnings, fmt.Sprintf("waiting for a worker to take %s since %s", p.Activity, p.WaitingSince.UTC().Format(time.RFC3339)))
 		}
-		if waited > rectifyAfter && (status == lifecycle.Starting || status == lifecycle.FullStarted || status == lifecycle.IncreStarted) {
+		if waited > rectifyAfter && !d.Alive && (status == lifecycle.Starting || status == lifecycle.FullStarted || status == lifecycle.IncreStarted) {
 			return lifecycle.Rebuild
 		}
 	}

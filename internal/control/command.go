@@ -168,6 +168,10 @@ func (s *Service) edit(ctx context.Context, taskID string, f task.File, command 
 	if err != nil {
 		return Outcome{}, err
 	}
+	sides, err := s.newCredentials(taskID, view, f)
+	if err != nil {
+		return Outcome{}, err
+	}
 	spec, err := s.seal(taskID, f)
 	if err != nil {
 		return Outcome{}, err
@@ -178,7 +182,7 @@ func (s *Service) edit(ctx context.Context, taskID string, f task.File, command 
 			return Outcome{}, err
 		}
 	}
-	out, err := Send(ctx, s, taskID, contract.UpdateEdit, contract.EditRequest{Command: command, Spec: spec}, key)
+	out, err := Send(ctx, s, taskID, contract.UpdateEdit, contract.EditRequest{Command: command, Spec: spec, Credentials: sides}, key)
 	if !renamed {
 		return out, err
 	}
@@ -189,6 +193,39 @@ func (s *Service) edit(ctx context.Context, taskID string, f task.File, command 
 		err = s.release(ctx, view.Spec.Name, taskID)
 	}
 	return out, err // unknown or running: the task keeps both names
+}
+
+// newCredentials are the sides whose credentials an edit after the start brings:
+// those with a password. Host and port are fixed then.
+func (s *Service) newCredentials(taskID string, view contract.View, f task.File) ([]task.Side, error) {
+	if view.Phase == lifecycle.PhaseConfiguration {
+		return nil, nil
+	}
+	var out []task.Side
+	wrong := &Invalid{}
+	for _, e := range []struct {
+		side   task.Side
+		sealed secret.Sealed
+		want   task.Endpoint
+	}{{task.SourceSide, view.Spec.Source.Shown, f.Source}, {task.DestinationSide, view.Spec.Destination.Shown, f.Destination}} {
+		shown, err := s.Shown(taskID, e.side, e.sealed)
+		if err != nil {
+			return nil, err
+		}
+		if e.want.Host != shown.Host || e.want.Port != shown.Port {
+			wrong.Fields = append(wrong.Fields, FieldError{string(e.side) + ".host", "cannot be changed after the start, port neither: reset the task, or make a new one"})
+		}
+		switch {
+		case e.want.Password != "":
+			out = append(out, e.side)
+		case e.want.User != shown.User:
+			wrong.Fields = append(wrong.Fields, FieldError{string(e.side) + ".password", "is needed for another user"})
+		}
+	}
+	if len(wrong.Fields) > 0 {
+		return nil, wrong
+	}
+	return out, nil
 }
 
 // Operation is what became of a command.

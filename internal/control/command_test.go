@@ -189,3 +189,62 @@ func TestEdit_ANewNameIsReservedAndTheOldOneFree(t *testing.T) {
 	require.Eventually(t, unresolved(first), 10*time.Second, 20*time.Millisecond)
 	require.NotEqual(t, id, r.create(first), "the old name can be used again")
 }
+
+func TestSend_AnAcceptedCommandGoesOn(t *testing.T) {
+	r := newRig(t)
+	r.work()
+	id := r.running()
+	r.CommandTime = 100 * time.Millisecond
+	r.slow.Store(int64(2 * time.Second))
+	key := uuid.NewString()
+	out, err := Send(t.Context(), r.Service, id, contract.UpdateSyncPoint, contract.SyncPointRequest{}, key)
+	require.NoError(t, err)
+	require.True(t, out.Running)
+	operation, err := r.Operation(t.Context(), out.OperationID)
+	require.NoError(t, err)
+	require.Equal(t, "running", operation.State)
+	require.Nil(t, operation.Result)
+	require.Eventually(t, func() bool {
+		operation, err = r.Operation(t.Context(), out.OperationID)
+		return err == nil && operation.State == "done"
+	}, 10*time.Second, 50*time.Millisecond)
+	require.Equal(t, 1, operation.Result.SyncPoint)
+	again, err := Send(t.Context(), r.Service, id, contract.UpdateSyncPoint, contract.SyncPointRequest{}, key)
+	require.NoError(t, err)
+	require.False(t, again.Running)
+	require.Equal(t, 1, again.SyncPoint)
+}
+
+func TestEdit_AfterTheStartBringsCredentials(t *testing.T) {
+	r := newRig(t)
+	r.work()
+	id := r.running()
+	view, err := r.View(t.Context(), id)
+	require.NoError(t, err)
+	f := r.file(view.Spec.Name)
+	f.Description, f.Source.User, f.Source.Password = "new", "canary-second", "canary-new"
+	f.Destination.Password = "" // as it was
+	_, err = r.Edit(t.Context(), id, f, contract.Command{}, "")
+	require.NoError(t, err)
+	r.until(id, func(v contract.View) bool { return v.Status == lifecycle.IncreStarted && v.Spec.Description == "new" })
+	view, err = r.View(t.Context(), id)
+	require.NoError(t, err)
+	e, err := task.OpenEndpoint(id, task.SourceSide, view.Spec.Source, r.workers)
+	require.NoError(t, err)
+	require.Equal(t, "canary-second", e.User)
+	require.Equal(t, "canary-new", e.Password)
+	shown, err := r.Shown(id, task.SourceSide, view.Spec.Source.Shown)
+	require.NoError(t, err)
+	require.Equal(t, "canary-second", shown.User)
+	e, err = task.OpenEndpoint(id, task.DestinationSide, view.Spec.Destination, r.workers)
+	require.NoError(t, err)
+	require.Equal(t, canaryPassword, e.Password)
+
+	f.Source.Host, f.Destination.User = "elsewhere", "other"
+	_, err = r.Edit(t.Context(), id, f, contract.Command{}, "")
+	invalid, ok := errors.AsType[*Invalid](err)
+	require.True(t, ok, err)
+	require.Len(t, invalid.Fields, 2)
+	require.Equal(t, "source.host", invalid.Fields[0].Field)
+	require.Equal(t, "destination.password", invalid.Fields[1].Field)
+}

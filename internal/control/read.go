@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"golang.org/x/sync/errgroup"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"shardlift/internal/contract"
 	"shardlift/internal/fault"
@@ -35,6 +36,8 @@ type Details struct {
 	Watch *contract.WatchBeat
 	// Pending is the activity in trouble: retried, or not taken by any worker.
 	Pending *PendingStep
+	// Alive says that a worker showed a sign of life of this task within the last minute.
+	Alive bool
 }
 
 // PendingStep is an activity that does not run right now.
@@ -43,7 +46,7 @@ type PendingStep struct {
 	Attempt     int32
 	Failure     *contract.ErrorInfo
 	NextRetryAt *time.Time
-	// WaitingSince is set while no worker has taken it.
+	// WaitingSince is set while no worker has taken it, or its worker is silent.
 	WaitingSince *time.Time
 }
 
@@ -162,8 +165,18 @@ func (d *Details) activity(p *workflowpb.PendingActivityInfo) {
 	if f := p.GetLastFailure(); f != nil {
 		step.Failure = failure(f, int(p.GetAttempt()))
 	}
-	if p.GetState() == enumspb.PENDING_ACTIVITY_STATE_SCHEDULED {
+	if p.GetState() != enumspb.PENDING_ACTIVITY_STATE_SCHEDULED {
+		last := signOfLife(p)
+		silent := time.Since(last)
+		d.Alive = d.Alive || silent < lifeless
+		if p.GetLastHeartbeatTime() != nil && silent >= lifeless {
+			step.WaitingSince = &last
+		}
+	} else {
 		at := p.GetScheduledTime().AsTime()
+		if last := signOfLife(p); step.Failure != nil && step.Failure.Code == fault.NoWorker.Code && !last.IsZero() {
+			at = last // the worker was gone long before its timeout was
+		}
 		if next := p.GetNextAttemptScheduleTime(); next != nil && next.AsTime().After(time.Now()) {
 			t := next.AsTime()
 			step.NextRetryAt = &t
@@ -177,6 +190,21 @@ func (d *Details) activity(p *workflowpb.PendingActivityInfo) {
 	if d.Pending == nil || d.Pending.Attempt < step.Attempt {
 		d.Pending = &step
 	}
+}
+
+// lifeless is how long a worker may be silent before it counts as gone; living
+// ones send a heartbeat every 10 s.
+const lifeless = time.Minute
+
+// signOfLife is when a worker was last heard of an activity.
+func signOfLife(p *workflowpb.PendingActivityInfo) time.Time {
+	var last time.Time
+	for _, at := range []*timestamppb.Timestamp{p.GetLastStartedTime(), p.GetLastHeartbeatTime()} {
+		if at != nil && at.AsTime().After(last) {
+			last = at.AsTime()
+		}
+	}
+	return last
 }
 
 func (d *Details) beat(activity string, p *commonpb.Payload) {

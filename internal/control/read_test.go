@@ -9,6 +9,11 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	failurepb "go.temporal.io/api/failure/v1"
+	workflowpb "go.temporal.io/api/workflow/v1"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"shardlift/internal/contract"
 	"shardlift/internal/fault"
@@ -279,3 +284,37 @@ func TestDelete_FailureIsTold(t *testing.T) {
 	require.Equal(t, "failed", operation.State)
 	require.Error(t, operation.Err)
 }
+
+func TestDetails_AWorkerThatIsGoneIsWaitedForSinceItWasHeard(t *testing.T) {
+	ago := func(d time.Duration) *timestamppb.Timestamp { return timestamppb.New(time.Now().Add(-d)) }
+	lost := &failurepb.Failure{FailureInfo: &failurepb.Failure_TimeoutFailureInfo{TimeoutFailureInfo: &failurepb.TimeoutFailureInfo{}}}
+	apply := func(p *workflowpb.PendingActivityInfo) *workflowpb.PendingActivityInfo {
+		p.ActivityType = &commonpb.ActivityType{Name: contract.ApplyBinlog.Name}
+		return p
+	}
+	for name, c := range map[string]struct {
+		info  *workflowpb.PendingActivityInfo
+		since time.Duration // 0: not waited for
+		alive bool
+	}{
+		"works":         {&workflowpb.PendingActivityInfo{State: started, Attempt: 1, LastStartedTime: ago(time.Hour), LastHeartbeatTime: ago(9 * time.Second)}, 0, true},
+		"just begun":    {&workflowpb.PendingActivityInfo{State: started, Attempt: 1, LastStartedTime: ago(time.Second)}, 0, true},
+		"silent":        {&workflowpb.PendingActivityInfo{State: started, Attempt: 1, LastStartedTime: ago(time.Hour), LastHeartbeatTime: ago(2 * time.Minute)}, 2 * time.Minute, false},
+		"never taken":   {&workflowpb.PendingActivityInfo{State: scheduled, Attempt: 1, ScheduledTime: ago(30 * time.Second)}, 30 * time.Second, false},
+		"worker killed": {&workflowpb.PendingActivityInfo{State: scheduled, Attempt: 2, ScheduledTime: ago(time.Second), LastStartedTime: ago(time.Hour), LastHeartbeatTime: ago(61 * time.Second), LastFailure: lost}, 61 * time.Second, false},
+	} {
+		var d Details
+		d.activity(apply(c.info))
+		require.Equal(t, c.alive, d.Alive, name)
+		if c.since == 0 {
+			require.Nil(t, d.Pending, name)
+			continue
+		}
+		require.WithinDuration(t, time.Now().Add(-c.since), *d.Pending.WaitingSince, 2*time.Second, name)
+	}
+}
+
+const (
+	started   = enumspb.PENDING_ACTIVITY_STATE_STARTED
+	scheduled = enumspb.PENDING_ACTIVITY_STATE_SCHEDULED
+)

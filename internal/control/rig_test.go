@@ -50,6 +50,7 @@ type rig struct {
 	// head and applied are what ReadHead and the checkpoint answer.
 	head, applied atomic.Uint64
 	commands      atomic.Int32 // ReadHead calls
+	slow          atomic.Int64 // ReadHead's time
 }
 
 func newRig(t *testing.T) *rig {
@@ -155,6 +156,9 @@ func (r *rig) play(w worker.Worker) {
 	})
 	answer(contract.ReadHead.Name, func(context.Context, contract.TaskRef) (contract.HeadOut, error) {
 		r.commands.Add(1)
+		wait := time.NewTimer(time.Duration(r.slow.Load()))
+		defer wait.Stop()
+		<-wait.C
 		return contract.HeadOut{Position: at(r.head.Load()), At: time.Now()}, nil
 	})
 	answer(contract.WatchSource.Name, func(ctx context.Context, _ contract.WatchIn) (contract.WatchOut, error) {
