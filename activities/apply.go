@@ -52,7 +52,7 @@ func (a *Activities) apply(ctx context.Context, t *resolved, in contract.ApplyIn
 	}
 	defer func() { _ = src.Close() }()
 	defer func() { a.noteEnd(ctx, s, fmt.Sprintf("apply, group %d", in.Group), err) }()
-	f := &follower{t: t, in: in, src: src, dst: d, store: s, mapped: map[*table.Table]*dialect.Mapping{}}
+	f := &follower{t: t, in: in, src: src, dst: d, store: s, moved: step.moved, mapped: map[*table.Table]*dialect.Mapping{}}
 	if f.selected, err = effectiveSelection(ctx, s, t.Spec.Objects, in.Group); err != nil {
 		return out, err
 	}
@@ -90,6 +90,7 @@ type follower struct {
 	src      *source.Source
 	dst      *destination.Destination
 	store    *checkpoint.Store
+	moved    func() // something is still being read
 
 	mu      sync.Mutex
 	history *schema.History // of the present stream
@@ -151,10 +152,8 @@ func (f *follower) judge(ctx context.Context, ev binlog.Event) (applier.Verdict,
 	case verdict == schema.Truncate:
 		return applier.TruncateDDL, []*table.Table{ev.Table}, nil
 	case verdict == schema.Refresh:
-		for _, n := range concerned {
-			if err := history.Refresh(ctx, f.src, n, ev.At); err != nil {
-				return 0, nil, err
-			}
+		if err := history.Refresh(ctx, f.src, f.ahead, ev, concerned); err != nil {
+			return 0, nil, err
 		}
 	}
 	return applier.PassDDL, nil, nil

@@ -30,7 +30,9 @@ type Config struct {
 	// From is the committed position: a GTID set, or file and offset.
 	From      position.Position
 	Selection selection.Selection
-	Tables    Tables
+	// Tables may be nil with StatementsOnly: then nothing is said about rows, and
+	// Truncate comes as DDL.
+	Tables Tables
 	// StatementsOnly reads no rows of selected tables: only Truncate, DDL, Commit
 	// and Heartbeat come, and what stops the stream.
 	StatementsOnly bool
@@ -102,6 +104,9 @@ type Event struct {
 	Changes []row.Change
 	// Begin: the first rows of their transaction.
 	Begin bool
+	// GTID, of Rows, Truncate and DDL, is their transaction's as the source prints
+	// it; of an XA transaction that of its verdict; empty on a source without.
+	GTID string
 	// Position, with Rows not set: everything before it is complete. That of
 	// Truncate and DDL lies before the statement.
 	Position position.Position

@@ -72,10 +72,10 @@ func (s *Stream) deliverDDL(r ddl.Result, text []byte, mode ddl.Mode) error {
 	}
 	s.flush()
 	event := Event{
-		Kind: DDL, Position: s.position(), At: s.at(s.done), SourceTime: s.tx.time,
+		Kind: DDL, Position: s.position(), At: s.at(s.done), SourceTime: s.tx.time, GTID: s.tx.gtid,
 		Statement: ddl.Redact(string(text), mode), Result: r,
 	}
-	if e, ok := r.Only(); ok && e.Kind == ddl.Truncate && !r.Foreign {
+	if e, ok := r.Only(); ok && e.Kind == ddl.Truncate && !r.Foreign && s.config.Tables != nil {
 		definition, err := s.config.Tables.Table(e.Tables[0])
 		if err != nil {
 			return err

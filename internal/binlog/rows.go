@@ -25,7 +25,7 @@ type mapped struct {
 // mapTable learns what the rows events of a table id are about.
 func (s *Stream) mapTable(e *replication.TableMapEvent) error {
 	name := table.Name{Schema: string(e.Schema), Table: string(e.Table)}
-	if _, _, ok := s.config.Selection.Match(s.fold(name)); !ok {
+	if _, _, ok := s.config.Selection.Match(s.fold(name)); !ok || s.config.Tables == nil {
 		s.current[e.TableID] = &mapped{}
 		return nil
 	}
@@ -81,7 +81,7 @@ func (s *Stream) rows(e *replication.RowsEvent, body []byte, size int) error {
 	}
 	event := Event{
 		Kind: Rows, Table: m.layout.table, Changes: changes, Begin: !s.tx.delivered,
-		SourceTime: s.tx.time, Bytes: size,
+		SourceTime: s.tx.time, Bytes: size, GTID: s.tx.gtid,
 	}
 	if s.tx.holding {
 		return s.hold(event)

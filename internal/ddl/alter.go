@@ -126,9 +126,9 @@ var otherClauses = map[string]bool{
 }
 
 // leavesColumns says whether a clause, which may be several table options
-// without commas between, does nothing to columns.
+// without commas between, does nothing to columns, and keeps transactions.
 func (c *cursor) leavesColumns() bool {
-	if !otherClauses[c.peek().upper] {
+	if !otherClauses[c.peek().upper] || c.mentions("ENGINE") && !c.mentions("InnoDB") {
 		return false
 	}
 	for _, t := range c.tokens {

@@ -177,7 +177,7 @@ func TestAnalyze_Columns(t *testing.T) {
 		require.Equal(t, c.want, r.Effects[0].Columns, c.parts)
 	}
 	for _, parts := range []string{
-		"CONVERT TO CHARACTER SET utf8mb4", "DEFAULT CHARSET=utf8mb4", "ENGINE=InnoDB CHARSET utf8", "COMMENT 'x' COLLATE utf8_bin",
+		"CONVERT TO CHARACTER SET utf8mb4", "DEFAULT CHARSET=utf8mb4", "ENGINE=InnoDB CHARSET utf8", "ENGINE=MyISAM", "COMMENT 'x' COLLATE utf8_bin",
 		"ADD PRIMARY KEY (a)", "ADD CONSTRAINT p PRIMARY KEY (a)", "DROP PRIMARY KEY", "DROP KEY `PRIMARY`", "DROP CONSTRAINT `PRIMARY`", "ADD x INT PRIMARY KEY", "ADD x SERIAL",
 		"ADD x REAL", "ADD x TEXT(100)", "ADD x VARCHAR(10) BINARY", "ADD x NCHAR(3)", "ADD x INT PARTITION BY HASH (x)", "ADD (a INT, KEY (a))",
 		"ADD PERIOD FOR SYSTEM_TIME (a, b)", "ADD SYSTEM VERSIONING", "DROP SYSTEM VERSIONING", "ADD x ENUM('a\\b')", "ADD x ENUM('a ')", "ADD x INT DEFAULT NEXT VALUE FOR s",

@@ -19,5 +19,6 @@ var (
 	ServerIDTaken      = Definition{"SL-2515", Retry, "another client reads the binlog with the same server id", "nothing if it does not repeat; otherwise look for a second task or replica with this server id"}
 	BinlogUnreadable   = Definition{"SL-2516", Retry, "the source cannot read its binlog", "look at the source's error log; raise max_allowed_packet of the source if an event is larger"}
 	OldBinlog          = Definition{"SL-2517", Operator, "the binlog is of a format from before MySQL 5.1", "use a source of MySQL 5.5 or newer"}
+	DefinitionUnknown  = Definition{"SL-2519", Fatal, "the columns of a table between two changes cannot be known", "reset the task, or exclude the table: the source changed it again behind this statement, and the statement alone does not tell its columns; change one thing at a time and resume in between"}
 	EventTooLarge      = Definition{"SL-2518", Operator, "an event of the binlog is larger than the worker may hold", "split rows or statements above 1 GiB on the source, then reset the task"}
 )

@@ -3,13 +3,14 @@ package schema
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"shardlift/internal/binlog"
 	"shardlift/internal/checkpoint"
+	"shardlift/internal/ddl"
 	"shardlift/internal/fault"
 	"shardlift/internal/position"
-	"shardlift/internal/source"
 	"shardlift/internal/table"
 )
 
@@ -71,18 +72,26 @@ func (h *History) set(n table.Name, t *table.Table) {
 }
 
 // again takes over the definitions of a statement that was passed before, and
-// says whether there are any.
-func (h *History) again(at position.Position) bool {
+// says whether those of all its tables are there: a crash may have kept some
+// from being stored.
+func (h *History) again(at position.Position, names []table.Name) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	found := false
+	found := map[table.Name]*table.Table{}
 	for _, d := range h.later {
 		if samePlace(d.From, at) {
-			h.set(d.Name, d.Table)
-			found = true
+			found[d.Name] = d.Table
 		}
 	}
-	return found
+	for _, n := range names {
+		if _, ok := found[n]; !ok {
+			return false
+		}
+	}
+	for n, t := range found {
+		h.set(n, t)
+	}
+	return len(found) > 0
 }
 
 // Table returns a table's definition; the same pointer means the same
@@ -103,21 +112,93 @@ func (h *History) Has(n table.Name) bool {
 	return h.tables[n] != nil
 }
 
-// Refresh reads a table's definition from the source again, for rows after the
-// statement at a position. A table that is gone is gone from there on.
-func (h *History) Refresh(ctx context.Context, src *source.Source, n table.Name, at position.Position) error {
-	fresh, err := src.Table(ctx, n)
-	if isMissing(err) {
-		fresh, err = nil, nil
+// Today reads definitions as the source has them now; *source.Source does. A
+// table that is not there is fault.TableMissing.
+type Today interface {
+	Table(ctx context.Context, n table.Name) (*table.Table, error)
+}
+
+// Ahead calls each for the statements (Truncate and DDL) from a place on up to
+// what the source has now.
+type Ahead func(ctx context.Context, from position.Position, each func(binlog.Event)) error
+
+// Refresh takes over the definitions of tables for the rows behind a statement.
+// The source only tells those of today, which may be several statements on: so
+// the statement is followed from the definition before it. Where it does not say
+// enough, today's definition holds if no later statement changes the table, for
+// which ahead looks; else nobody knows the columns of the rows between
+// (fault.DefinitionUnknown): they are never guessed. A table that is gone is
+// gone from there on.
+func (h *History) Refresh(ctx context.Context, src Today, ahead Ahead, ev binlog.Event, names []table.Name) error {
+	found := make([]*table.Table, len(names))
+	var open []table.Name
+	for i, n := range names {
+		today, err := src.Table(ctx, n)
+		if err != nil && !isMissing(err) {
+			return fmt.Errorf("read the definition of %s: %w", n, err)
+		}
+		found[i] = today
+		s := h.after(ev, n, today)
+		switch {
+		case !s.known:
+			open = append(open, n)
+		case s.table == nil || today == nil || !sameShape(s.table, today):
+			found[i] = s.table
+		}
 	}
-	if err != nil {
-		return fmt.Errorf("read the definition of %s: %w", n, err)
-	}
-	if err := h.store.AddDefinition(ctx, checkpoint.Definition{Name: n, Group: h.group, From: at, Table: fresh}); err != nil {
+	if err := unchanged(ctx, ahead, ev, open); err != nil {
 		return err
+	}
+	for i, n := range names {
+		if err := h.store.AddDefinition(ctx, checkpoint.Definition{Name: n, Group: h.group, From: ev.At, Table: found[i]}); err != nil {
+			return err
+		}
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.set(n, fresh)
+	for i, n := range names {
+		h.set(n, found[i])
+	}
 	return nil
+}
+
+// unchanged makes sure that no statement behind ev changes one of the tables.
+func unchanged(ctx context.Context, ahead Ahead, ev binlog.Event, names []table.Name) error {
+	if len(names) == 0 {
+		return nil
+	}
+	var changed *table.Name
+	err := ahead(ctx, ev.At, func(later binlog.Event) {
+		for i := range names {
+			if changed == nil && !samePlace(later.At, ev.At) && reshapes(later, names[i]) {
+				changed = &names[i]
+			}
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("look for later statements about %s: %w", names[0], err)
+	}
+	if changed != nil {
+		return fault.DefinitionUnknown.New(changed.String(), "%s at %s", ev.Describe(), ev.At)
+	}
+	return nil
+}
+
+// reshapes says whether a statement may change the columns of a table.
+func reshapes(ev binlog.Event, n table.Name) bool {
+	if !ev.Parsed || ev.Foreign {
+		return ev.Foreign || slices.Contains(ev.Names, n)
+	}
+	return slices.ContainsFunc(ev.Effects, func(e ddl.Effect) bool {
+		switch e.Kind {
+		case ddl.Alter:
+			return slices.Contains(e.Tables, n) && (!e.ColumnsKnown || len(e.Columns) > 0)
+		case ddl.Rename, ddl.Drop, ddl.CreateTable:
+			return !e.Temporary && slices.Contains(e.Tables, n)
+		case ddl.DropSchema:
+			return e.Tables[0].Schema == n.Schema
+		default:
+			return false
+		}
+	})
 }

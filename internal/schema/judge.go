@@ -22,8 +22,8 @@ const (
 	// Truncate: the event's table is emptied on the destination, all lanes
 	// flushed before and after.
 	Truncate
-	// Refresh: the operator made the change on the destination; the tables are
-	// read again from the source.
+	// Refresh: the operator made the change on the destination; the definitions
+	// of the tables follow it (History.Refresh).
 	Refresh
 )
 
@@ -53,12 +53,12 @@ func (s *Stop) SourcePosition() position.Position { return s.at }
 func (s *Stop) Unwrap() error { return s.fault }
 
 // Judge decides about a Truncate or DDL event (rule 11). It returns the tables
-// concerned; the error is a *Stop. For Refresh the caller refreshes them at
-// ev.At; a statement whose refreshed definitions are stored passes by itself
+// concerned; the error is a *Stop. For Refresh the caller refreshes them;
+// a statement whose refreshed definitions are stored passes by itself
 // when it comes again.
 func (h *History) Judge(ev binlog.Event, r Rules) (Verdict, []table.Name, error) {
 	concerned := h.concerned(ev, r.Selection)
-	if h.again(ev.At) {
+	if h.again(ev.At, concerned) {
 		return Pass, nil, nil
 	}
 	if r.Passed != nil && samePlace(*r.Passed, ev.At) {
@@ -119,16 +119,41 @@ func (h *History) concerned(ev binlog.Event, sel selection.Selection) []table.Na
 	if ev.Table != nil {
 		return []table.Name{ev.Table.Name}
 	}
+	if ev.Foreign { // nobody knows which
+		return h.within("")
+	}
 	names := slices.Clone(ev.Names)
 	for _, e := range ev.Effects {
 		names = append(names, e.Tables...)
 	}
+	for _, e := range ev.Effects {
+		if e.Kind == ddl.DropSchema {
+			names = append(names, h.within(e.Tables[0].Schema)...)
+		}
+	}
 	var out []table.Name
 	for _, n := range names {
+		if n.Table == "" {
+			continue
+		}
 		if _, _, ok := sel.Match(n); ok && !slices.Contains(out, n) {
 			out = append(out, n)
 		}
 	}
+	return out
+}
+
+// within lists the task's tables of a schema, "" for all.
+func (h *History) within(schema string) []table.Name {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var out []table.Name
+	for n := range h.tables {
+		if schema == "" || n.Schema == schema {
+			out = append(out, n)
+		}
+	}
+	slices.SortFunc(out, table.Name.Compare)
 	return out
 }
 
@@ -138,7 +163,7 @@ func (h *History) stop(ev binlog.Event, concerned []table.Name) error {
 		texts = append(texts, n.String())
 	}
 	object := strings.Join(texts, ", ")
-	if object == "" {
+	if object == "" || ev.Foreign {
 		object = "selected schema"
 	}
 	what := ev.Describe()

@@ -1,0 +1,44 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+
+	"shardlift/internal/binlog"
+	"shardlift/internal/mysqlconn"
+	"shardlift/internal/position"
+)
+
+// aheadGroup is the number of the stream that looks for later statements.
+const aheadGroup = -3
+
+// ahead reads the statements from a place on up to what the source has now, for
+// schema.History.Refresh.
+func (f *follower) ahead(ctx context.Context, from position.Position, each func(binlog.Event)) error {
+	end, err := f.src.Head(ctx)
+	if err != nil {
+		return err
+	}
+	stream, err := binlog.Open(ctx, binlog.Config{
+		Conn: mysqlconn.FromEndpoint(f.t.Source), Capabilities: f.src.Capabilities(),
+		ServerID: binlog.ServerID(f.t.TaskID, aheadGroup), From: from, Selection: f.selected, StatementsOnly: true,
+	})
+	if err != nil {
+		return err
+	}
+	defer stream.Close()
+	for {
+		ev, err := stream.Next(ctx)
+		if err != nil {
+			return fmt.Errorf("read later statements: %w", err)
+		}
+		f.moved()
+		if ev.Kind == binlog.DDL || ev.Kind == binlog.Truncate {
+			each(ev)
+			continue
+		}
+		if reached, err := ev.Position.Covers(end); err != nil || reached {
+			return err
+		}
+	}
+}
