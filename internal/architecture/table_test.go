@@ -61,8 +61,10 @@ func allowed() map[string][]string {
 		"internal/demo":   with(words, "internal/testdb"),
 
 		"internal/architecture": {},
+		"internal/model":        {},
+		"internal/mutants":      {},
 	}
-	for _, free := range []string{"internal/testdb", "internal/testtemporal", "internal/ddmsim/simtest", "internal/e2e", "internal/bench", "internal/soak"} {
+	for _, free := range []string{"internal/testdb", "internal/testtemporal", "internal/ddmsim/simtest", "internal/e2e", "internal/bench", "internal/fidelity", "internal/soak"} {
 		t[free] = nil // may import anything
 	}
 	return t

@@ -1,12 +1,13 @@
 package binlog
 
 import (
-	"bytes"
 	"encoding/base64"
 	"math"
 	"strconv"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
+
+	"shardlift/internal/row"
 )
 
 // Types of values in MySQL's binary JSON (sql-common/json_binary.h).
@@ -30,8 +31,9 @@ const (
 // maxJSONDepth is above the 100 levels that servers allow.
 const maxJSONDepth = 128
 
-// jsonPrinter prints binary documents. Old is the text of MySQL 5.7: whole
-// doubles without ".0", lines of base64 not escaped.
+// jsonPrinter prints binary documents. Old is the text of MySQL 5.7: lines of
+// base64 not escaped. Whole doubles have their ".0" here all the same, so that
+// they stay doubles.
 type jsonPrinter struct {
 	old bool
 	// limit ends documents whose parts refer to each other: no real one is
@@ -74,7 +76,7 @@ func (p jsonPrinter) value(dst []byte, kind byte, data []byte, depth int) ([]byt
 	case jsonUint64:
 		dst = strconv.AppendUint(dst, r.little(8), 10)
 	case jsonDouble:
-		dst = p.double(dst, math.Float64frombits(r.little(8)))
+		dst = row.AppendDocumentDouble(dst, math.Float64frombits(r.little(8)))
 	case jsonString:
 		dst = appendQuoted(dst, r.take(r.jsonLength()))
 	case jsonOpaque:
@@ -253,33 +255,6 @@ func (p jsonPrinter) base64(dst, data []byte) []byte {
 		}
 	}
 	return base64.StdEncoding.AppendEncode(dst, data)
-}
-
-// double prints a double as my_gcvt does: the shortest digits that read back
-// the same; plain for exponents from -15 to 14, and for 15 when 17 digits give
-// a fraction (measured on 5.7, 8.0 and 9.7).
-func (p jsonPrinter) double(dst []byte, f float64) []byte {
-	var memory [32]byte
-	text := strconv.AppendFloat(memory[:0], math.Abs(f), 'e', -1, 64) // d.ddde±dd
-	e := bytes.IndexByte(text, 'e')
-	if e < 0 {
-		return append(dst, "null"...) // NaN and infinity, which no server stores
-	}
-	exponent, _ := strconv.Atoi(string(text[e+1:]))
-	if math.Signbit(f) {
-		dst = append(dst, '-')
-	}
-	digits := e - 1
-	if exponent < -15 || exponent > 15 || exponent == 15 && digits < 17 {
-		dst = append(append(dst, text[:e]...), 'e')
-		return strconv.AppendInt(dst, int64(exponent), 10)
-	}
-	start := len(dst)
-	dst = strconv.AppendFloat(dst, math.Abs(f), 'f', -1, 64)
-	if p.old || bytes.IndexByte(dst[start:], '.') >= 0 {
-		return dst
-	}
-	return append(dst, ".0"...)
 }
 
 // appendQuoted prints a string; bytes beyond ASCII stay as they are.

@@ -9,6 +9,7 @@ import (
 
 	"shardlift/internal/position"
 	"shardlift/internal/row"
+	"shardlift/internal/table"
 )
 
 // typeCase is a column type with values as SQL text.
@@ -174,7 +175,7 @@ func TestStream_ValuesEqualThoseOfSelect(t *testing.T) {
 		}
 		s := r.open(start)
 		events := r.readTo(s, inserted)
-		got := play(t, events)
+		got := r.played(events)
 		for i, c := range cases {
 			name := fmt.Sprintf("t%d", i)
 			for id, r := range want[name] {
@@ -200,7 +201,7 @@ func TestStream_ValuesEqualThoseOfSelect(t *testing.T) {
 			after[fmt.Sprintf("t%d", i)] = r.selectAll(fmt.Sprintf("t%d", i))
 		}
 		events = append(events, r.readTo(s, updated)...)
-		require.Equal(t, after, play(t, events), "after updates, before images included")
+		require.Equal(t, after, r.played(events), "after updates, before images included")
 		for i := range cases {
 			execOn(t, session, fmt.Sprintf("DELETE FROM t%d WHERE id < 3", i))
 		}
@@ -209,8 +210,33 @@ func TestStream_ValuesEqualThoseOfSelect(t *testing.T) {
 		for i := range cases {
 			final[fmt.Sprintf("t%d", i)] = r.selectAll(fmt.Sprintf("t%d", i))
 		}
-		require.Equal(t, final, play(t, events), "after deletes")
+		require.Equal(t, final, r.played(events), "after deletes")
 	})
+}
+
+// played plays changes; documents of MySQL 5.7 come as it prints them, without
+// the ".0" of whole doubles that the stream keeps.
+func (r *rig) played(events []Event) map[string]map[string]row.Row {
+	r.t.Helper()
+	out := play(r.t, events)
+	if r.source.Capabilities().Number >= 80000 {
+		return out
+	}
+	for n, t := range r.tables {
+		for i, c := range t.Columns {
+			if c.Type != table.TypeJSON {
+				continue
+			}
+			for id, one := range out[n.Table] {
+				changed := one.Clone()
+				if one[i] != nil {
+					changed[i] = row.AppendPlainDoubles(nil, one[i])
+				}
+				out[n.Table][id] = changed
+			}
+		}
+	}
+	return out
 }
 
 // show prints a value of a test for its reader.

@@ -19,9 +19,13 @@ type hasher struct {
 	columns []int // ordinals, sorted
 	// positiveZero: the destination stores −0.0 as 0.0 (MariaDB).
 	positiveZero bool
+	// plainDoubles: one of the sides prints whole doubles in JSON without ".0"
+	// (MySQL 5.7), so that the other's must be taken for integers too.
+	plainDoubles bool
 
 	h      hash.Hash
 	prefix []byte
+	text   []byte
 	out    []byte
 }
 
@@ -36,6 +40,10 @@ func (h *hasher) sum(r row.Row) (s sum) {
 		v := r[c]
 		if h.positiveZero && isNegativeZero(&h.table.Columns[c], v) {
 			v = zeros[:len(v)]
+		}
+		if h.plainDoubles && v != nil && h.table.Columns[c].Type == table.TypeJSON {
+			h.text = row.AppendPlainDoubles(h.text[:0], v)
+			v = h.text
 		}
 		if v == nil {
 			h.prefix = append(h.prefix[:0], 0xff)

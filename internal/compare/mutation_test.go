@@ -139,3 +139,29 @@ func TestValues_SeesTextThatTheSourceCannotHold(t *testing.T) {
 	p.compare(t, contract.CompareValues, "t")
 	require.Equal(t, map[string]string{"`id` = 2": different, "`id` = 3": different}, p.results.kinds())
 }
+
+// MySQL 5.7 prints a whole double like an integer: no false alarm about that,
+// and nothing else is overlooked.
+func TestValues_WholeDoublesOfOldServers(t *testing.T) {
+	for _, sides := range [][2]string{{"mysql57", "mysql97"}, {"mysql97", "mysql57"}, {"mysql57", "mysql57"}} {
+		p := newPair(t, sides[0], sides[1])
+		p.both(t, "CREATE TABLE t (id INT PRIMARY KEY, c JSON)")
+		p.onSource(t, `INSERT INTO t VALUES (1, '{"a": 1.0, "b": "1.0"}'), (2, '[100.0, 1.05]'), (3, '{"b": "1.0"}'), (4, '[10.0]')`)
+		p.onDestination(t, `INSERT INTO t VALUES (1, '{"a": 1.0, "b": "1.0"}'), (2, '[100.0, 1.05]'), (3, '{"b": "1"}'), (4, '[1.0]')`)
+		p.compare(t, contract.CompareValues, "t")
+		require.Equal(t, map[string]string{"`id` = 3": different, "`id` = 4": different}, p.results.kinds(), sides)
+	}
+}
+
+// sjis has no way back for a backslash, cp932 two codes for one sign: converted
+// on the source's side, they are what the destination stores.
+func TestValues_CharacterSetsWithoutAWayBack(t *testing.T) {
+	p := newPair(t, "mysql57", "mysql97")
+	p.onSource(t, "CREATE TABLE t (id INT PRIMARY KEY, s VARCHAR(20) CHARACTER SET sjis, c VARCHAR(20) CHARACTER SET cp932)")
+	p.onDestination(t, "CREATE TABLE t (id INT PRIMARY KEY, s VARCHAR(20) CHARACTER SET utf8mb4, c VARCHAR(20) CHARACTER SET utf8mb4)")
+	p.onSource(t, "SET NAMES utf8mb4")
+	p.onSource(t, "INSERT INTO t VALUES (1, _sjis x'5C7E3F', _cp932 x'FA543F'), (2, _sjis x'85A0', 'x'), (3, '?', '?')")
+	p.onDestination(t, `INSERT INTO t VALUES (1, '\\~?', _utf8mb4 x'EFBFA23F'), (2, '?', 'x'), (3, '?', '?')`)
+	p.compare(t, contract.CompareValues, "t")
+	require.Equal(t, map[string]string{"`id` = 2": different}, p.results.kinds(), "what is no character at all is no question mark")
+}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"shardlift/internal/destination"
 	"shardlift/internal/dialect"
 	"shardlift/internal/mysqlconn"
 	"shardlift/internal/row"
@@ -42,7 +43,11 @@ func sourceSide(db *sql.DB, m *dialect.Mapping, columns []int) *side {
 	var list []string
 	for _, c := range columns {
 		column := m.Source.Columns[c]
-		s.columns, s.at, list = append(s.columns, column), append(s.at, c), append(list, mysqlconn.SelectExpr(column))
+		expression := mysqlconn.SelectExpr(column)
+		if at := slices.IndexFunc(m.Pairs, func(p dialect.Pair) bool { return p.Source == c }); at >= 0 {
+			expression, _ = exprs(m, m.Pairs[at])
+		}
+		s.columns, s.at, list = append(s.columns, column), append(s.at, c), append(list, expression)
 	}
 	s.list, s.from = strings.Join(list, ", "), " FROM "+dialect.QuoteName(m.Source.Name.Schema, m.Source.Name.Table)
 	return s
@@ -58,25 +63,16 @@ func destinationSide(db *sql.DB, d *dialect.Dialect, m *dialect.Mapping, columns
 		if !slices.Contains(columns, p.Source) {
 			continue
 		}
-		from, to := m.Source.Columns[p.Source], m.Destination.Columns[p.Destination]
-		s.columns, s.at, list = append(s.columns, to), append(s.at, p.Source), append(list, inSourceCharset(from, to))
+		_, expression := exprs(m, p)
+		s.columns, s.at, list = append(s.columns, m.Destination.Columns[p.Destination]), append(s.at, p.Source), append(list, expression)
 	}
 	s.list, s.from = strings.Join(list, ", "), " FROM "+dialect.QuoteName(m.Destination.Name.Schema, m.Destination.Name.Table)
 	return s
 }
 
-// inSourceCharset selects a destination column so that its text has the
-// source's character set. A text that has no place there would come back with
-// question marks, and so equal a source's question marks: it gets a mark that no
-// source has instead.
-func inSourceCharset(from, to table.Column) string {
-	name := mysqlconn.SelectExpr(to)
-	if from.Type != table.TypeText || to.Type != table.TypeText || from.Charset == to.Charset || from.Charset == "" {
-		return name
-	}
-	there := "CONVERT(" + name + " USING " + from.Charset + ")"
-	back := "CONVERT(" + there + " USING " + to.Charset + ")"
-	return "IF(CAST(" + back + " AS BINARY) = CAST(" + name + " AS BINARY), CAST(" + there + " AS BINARY), CONCAT(0x00ff00ff, HEX(" + name + ")))"
+// exprs returns what to select of a pair of columns on both sides.
+func exprs(m *dialect.Mapping, p dialect.Pair) (source, there string) {
+	return destination.ComparableExprs(m.Source.Columns[p.Source], m.Destination.Columns[p.Destination], slices.Contains(m.Identity, p.Source))
 }
 
 // rows reads by a condition, which may be empty, and a tail (ORDER BY, LIMIT).

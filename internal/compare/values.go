@@ -38,7 +38,14 @@ func (r *run) values(ctx context.Context, t Table, s *state) error {
 // scan compares the given columns of all rows and sets the table's result.
 func (r *run) scan(ctx context.Context, t Table, s *state, m *dialect.Mapping, columns []int, placement bool) error {
 	columns = slices.Sorted(slices.Values(columns))
-	hash := hasher{columns: columns, table: m.Source, positiveZero: r.Destination.Dialect().Kind() == dialect.MariaDB}
+	plain, err := r.plainDoubles(ctx, m)
+	if err != nil {
+		return err
+	}
+	hash := hasher{
+		columns: columns, table: m.Source, plainDoubles: plain,
+		positiveZero: r.Destination.Dialect().Kind() == dialect.MariaDB,
+	}
 	scanHash := hash
 	j := &job{
 		run: r, table: t, state: s, mapping: m, hash: &hash, scanHash: &scanHash,

@@ -53,10 +53,7 @@ func selectList(m *dialect.Mapping) ([]table.Column, string) {
 	list := make([]string, len(m.Pairs))
 	for i, p := range m.Pairs {
 		from, to := m.Source.Columns[p.Source], m.Destination.Columns[p.Destination]
-		columns[i], list[i] = to, mysqlconn.SelectExpr(to)
-		if to.Type == table.TypeText && from.Type == table.TypeText && to.Charset != from.Charset && from.Charset != "" {
-			list[i] = "CONVERT(" + list[i] + " USING " + from.Charset + ")"
-		}
+		columns[i], list[i] = to, ExprIn(to, from)
 	}
 	return columns, strings.Join(list, ", ")
 }

@@ -55,7 +55,8 @@ const (
 	shapeDouble
 	shapeBit
 	shapeText
-	shapeBytes // hex
+	shapeDocument // a JSON document for a JSON column
+	shapeBytes    // hex
 )
 
 // form is the way from one column's canonical bytes to another column's literal.
@@ -87,8 +88,12 @@ func formOf(to, from *table.Column) form {
 		return form{shape: shapeTemporal}
 	case table.TypeText, table.TypeJSON:
 		source := charsetOf(from)
+		kind := shapeText
+		if from.Type == table.TypeJSON && to.Type == table.TypeJSON {
+			kind = shapeDocument
+		}
 		return form{
-			shape: shapeText, charset: source, unicode: source == "utf8mb4" || source == "utf8mb3",
+			shape: kind, charset: source, unicode: source == "utf8mb4" || source == "utf8mb3",
 			ascii: asciiCompatible[source], same: source == charsetOf(to), collation: to.Collation,
 		}
 	case table.TypeInt, table.TypeDecimal, table.TypeEnum, table.TypeSet:
@@ -136,6 +141,8 @@ func (f *form) appendStored(dst []byte, v row.Value) []byte {
 			dst = f.appendIntroducer(dst)
 		}
 		return appendHex(dst, v)
+	case shapeDocument:
+		return appendDocument(dst, v)
 	case shapeTemporal:
 		dst = append(dst, '\'')
 		dst = append(dst, v...)

@@ -16,7 +16,9 @@
 //	TypeBinary, TypeGeometry, TypeVector  the stored bytes
 //	TypeEnum                   decimal ordinal, "0" for the error value
 //	TypeSet                    decimal bit mask
-//	TypeJSON                   MySQL's own text of the document, utf8mb4
+//	TypeJSON                   MySQL's own text of the document, utf8mb4; MySQL 5.7 prints
+//	                           whole doubles without ".0", so a SELECT there cannot tell them
+//	                           from integers, while the binlog can
 //
 // source and binlog produce these bytes, dialect turns them into literals,
 // compare hashes them; two values are the same value if and only if their
