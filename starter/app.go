@@ -36,6 +36,11 @@ type app struct {
 	server, tokenFile, output string
 	timeout                   time.Duration
 
+	// draft: the task file may lack endpoints and objects. objectList is a file
+	// that names the tables instead.
+	draft      bool
+	objectList string
+
 	// started is set once a command does its work: what fails before is wrong usage.
 	started bool
 	key     string

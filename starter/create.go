@@ -25,7 +25,7 @@ and sent with it; the server seals them before they go anywhere.`,
 			if err != nil {
 				return err
 			}
-			r, err := answered(c.CreateTaskWithResponse(ctx, &api.CreateTaskParams{DryRun: filled(dryRun), IdempotencyKey: a.idempotencyKey()}, sent))
+			r, err := answered(c.CreateTaskWithResponse(ctx, &api.CreateTaskParams{DryRun: filled(dryRun), Draft: filled(a.draft), IdempotencyKey: a.idempotencyKey()}, sent))
 			if err != nil {
 				return err
 			}
@@ -45,6 +45,7 @@ and sent with it; the server seals them before they go anywhere.`,
 		}),
 	}
 	taskFileFlag(cmd, &file)
+	a.configureFlags(cmd)
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "check the file only")
 	return cmd
 }

@@ -33,7 +33,7 @@ tags, limits and credentials. With --revision the edit is refused when somebody 
 				}
 				revision = t.Revision
 			}
-			params := &api.EditTaskParams{IdempotencyKey: a.idempotencyKey()}
+			params := &api.EditTaskParams{IdempotencyKey: a.idempotencyKey(), Draft: filled(a.draft)}
 			if revision > 0 {
 				params.IfMatch = new(strconv.Quote(strconv.Itoa(revision)))
 			}
@@ -45,6 +45,7 @@ tags, limits and credentials. With --revision the edit is refused when somebody 
 		}),
 	}
 	taskFileFlag(cmd, &file)
+	a.configureFlags(cmd)
 	cmd.Flags().IntVar(&revision, "revision", 0, "revision that the edit is based on (default: the present one)")
 	return cmd
 }

@@ -78,7 +78,7 @@ func (strictJSON) Deserialize(c echo.Context, into any) error {
 }
 
 // keyed are the operations that need an idempotency key.
-var keyed = "CreateTask EditTask PrecheckTask ConfirmTask StartTask RescheduleTask PauseTask ResumeTask RetryTask StopTask ResetTask LimitTask SetCredentials CompareTask"
+var keyed = "CreateTask EditTask PrecheckTask ConfirmTask StartTask RescheduleTask PauseTask ResumeTask RetryTask StopTask ResetTask LimitTask SetCredentials CompareTask CloneTask Batch"
 
 func (f *fake) guard(next api.StrictHandlerFunc, operation string) api.StrictHandlerFunc {
 	return func(c echo.Context, request any) (any, error) {
@@ -206,7 +206,7 @@ func (f *fake) GetOperation(_ context.Context, r api.GetOperationRequestObject) 
 }
 
 func (f *fake) EditTask(context.Context, api.EditTaskRequestObject) (api.EditTaskResponseObject, error) {
-	return api.EditTask200JSONResponse(f.outcome()), nil
+	return api.EditTask200JSONResponse{OutcomeJSONResponse: f.outcome()}, nil
 }
 
 func (f *fake) CompareTask(context.Context, api.CompareTaskRequestObject) (api.CompareTaskResponseObject, error) {
@@ -339,6 +339,48 @@ func (f *fake) Doctor(context.Context, api.DoctorRequestObject) (api.DoctorRespo
 
 func (f *fake) Version(context.Context, api.VersionRequestObject) (api.VersionResponseObject, error) {
 	return api.Version200JSONResponse{Version: "v9"}, nil
+}
+
+func (f *fake) CloneTask(context.Context, api.CloneTaskRequestObject) (api.CloneTaskResponseObject, error) {
+	return api.CloneTask201JSONResponse(f.task), nil
+}
+
+func (f *fake) GetTaskFile(context.Context, api.GetTaskFileRequestObject) (api.GetTaskFileResponseObject, error) {
+	return api.GetTaskFile200JSONResponse{
+		File: api.TaskFile{
+			Version: 1, Name: "shop-to-ddm", Type: "full+incremental", Source: api.EndpointFile{Host: "10.0.0.5", Port: new(3306), User: "shardlift"},
+			Destination: api.EndpointFile{Host: "ddm.internal", Port: new(5066), User: "shardlift"}, Objects: []api.ObjectRule{{Schema: "Shop", Tables: &[]string{"*"}}},
+		},
+		Missing: []string{"source.password", "destination.password"},
+	}, nil
+}
+
+func (f *fake) ListObjects(_ context.Context, r api.ListObjectsRequestObject) (api.ListObjectsResponseObject, error) {
+	if r.Params.Cursor == nil {
+		return api.ListObjects200JSONResponse{Objects: []api.SourceObject{{Schema: "Shop", Table: "items", Selected: true, ToSchema: new("shop_ddm"), ToTable: new("items"), Engine: new("InnoDB"), RowsEstimated: new(int64(1200))}}, Next: new("c")}, nil
+	}
+	return api.ListObjects200JSONResponse{Objects: []api.SourceObject{{Schema: "Shop", Table: "tmp_a"}}}, nil
+}
+
+func (f *fake) GetHistory(context.Context, api.GetHistoryRequestObject) (api.GetHistoryResponseObject, error) {
+	at := time.Date(2026, 11, 24, 6, 0, 0, 0, time.UTC)
+	return api.GetHistory200JSONResponse{Events: []api.HistoryEvent{{At: at, Actor: "api", Text: "created"}, {At: at, Actor: "system", Text: "full copy began"}}}, nil
+}
+
+func (f *fake) StreamEvents(context.Context, api.StreamEventsRequestObject) (api.StreamEventsResponseObject, error) {
+	return api.StreamEvents200TextEventStreamResponse{Body: strings.NewReader("")}, nil
+}
+
+func (f *fake) Batch(_ context.Context, r api.BatchRequestObject) (api.BatchResponseObject, error) {
+	out := api.Batch200JSONResponse{}
+	for i, name := range r.Body.Tasks {
+		one := api.BatchedTask{Task: name, State: "done"}
+		if i == 1 {
+			one.State, one.Problem = "failed", &api.Problem{Type: "about:blank", Title: "conflict", Status: http.StatusConflict, Code: "SL-7001", Detail: new("pause: the task is paused")}
+		}
+		out.Results = append(out.Results, one)
+	}
+	return out, nil
 }
 
 var _ api.StrictServerInterface = (*fake)(nil)

@@ -45,12 +45,13 @@ inconsistent or incomplete, 5 timeout, 6 server unreachable or outcome unknown.`
 			root.AddCommand(c)
 		}
 	}
-	add(groupPrepare, a.initCommand(), a.grantsCommand(), a.testCommand(), a.createCommand())
+	add(groupPrepare, a.initCommand(), a.grantsCommand(), a.testCommand(), a.createCommand(), a.cloneCommand(), a.exportCommand(),
+		a.objectsCommand())
 	add(groupTask, a.editCommand(), a.precheckCommand(), a.confirmCommand(), a.startCommand(), a.rescheduleCommand(),
 		a.pauseCommand(), a.resumeCommand(), a.retryCommand(), a.setCredentialsCommand(), a.limitCommand(), a.compareCommand(),
-		a.stopCommand(), a.resetCommand(), a.deleteCommand())
+		a.stopCommand(), a.resetCommand(), a.deleteCommand(), a.batchCommand())
 	add(groupLook, a.listCommand(), a.showCommand(), a.tablesCommand(), a.comparisonsCommand(), a.watchCommand(), a.waitCommand(),
-		a.reportCommand(), a.logsCommand())
+		a.reportCommand(), a.logsCommand(), a.historyCommand())
 	add(groupSystem, a.doctorCommand(), a.keysCommand(), a.versionCommand())
 	return root
 }
@@ -92,6 +93,12 @@ func usageOf(cmd *cobra.Command, message string) error {
 
 func taskFileFlag(cmd *cobra.Command, path *string) {
 	cmd.Flags().StringVarP(path, "file", "f", "", "task file; - is standard input")
+}
+
+// configureFlags are those of commands that send a task file.
+func (a *app) configureFlags(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&a.draft, "draft", false, "endpoints and objects may be missing yet")
+	cmd.Flags().StringVar(&a.objectList, "objects", "", "file with one schema.table a line: these tables, and no others")
 }
 
 func yesFlag(cmd *cobra.Command, yes *bool) {

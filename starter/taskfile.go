@@ -46,7 +46,23 @@ func (a *app) parseTaskFile(path string) (task.File, error) {
 	if err != nil {
 		return f, unreadable(err, path)
 	}
-	return f, wrongFields(f, data, path)
+	if a.objectList != "" {
+		list, err := a.readObjectList(a.objectList)
+		if err != nil {
+			return f, err
+		}
+		f.Objects = narrowTo(f.Objects, list)
+		f.SetDefaults()
+	}
+	return f, a.wrongFields(f, data, path)
+}
+
+// validate says what is wrong with a complete file, or with a draft.
+func (a *app) validate(f task.File) []task.FieldError {
+	if a.draft {
+		return f.ValidateDraft()
+	}
+	return f.Validate()
 }
 
 // readTaskFile reads a task file with the passwords and certificates it names,
@@ -63,7 +79,7 @@ func (a *app) readTaskFile(path string) (task.File, api.TaskFile, error) {
 	if len(r.wrong) > 0 {
 		return f, sent, fault.InvalidFile.Wrap(&fieldErrors{r.wrong}, path)
 	}
-	if wrong := f.Validate(); len(wrong) > 0 { // certificates can be judged only now
+	if wrong := a.validate(f); len(wrong) > 0 { // certificates can be judged only now
 		return f, sent, fault.InvalidFile.Wrap(located(wrong, nil), path)
 	}
 	data, err := json.Marshal(f)
@@ -115,8 +131,8 @@ func unreadable(err error, path string) error {
 	return fault.InvalidFile.Wrap(&fieldErrors{wrong}, path)
 }
 
-func wrongFields(f task.File, data []byte, path string) error {
-	wrong := f.Validate()
+func (a *app) wrongFields(f task.File, data []byte, path string) error {
+	wrong := a.validate(f)
 	if len(wrong) == 0 {
 		return nil
 	}

@@ -205,6 +205,13 @@ func (e TestTaskJSONBodySide) Valid() bool {
 	}
 }
 
+// AlarmLimits defines model for AlarmLimits.
+type AlarmLimits struct {
+	// DelaySeconds 0 is none
+	DelaySeconds *int `json:"delay_seconds,omitempty"`
+	ForSeconds   *int `json:"for_seconds,omitempty"`
+}
+
 // BatchCommand defines model for BatchCommand.
 type BatchCommand struct {
 	Command BatchCommandCommand `json:"command"`
@@ -753,6 +760,7 @@ type TaskError struct {
 
 // TaskFile the task file; passwords and PEM texts stand in it instead of file names
 type TaskFile struct {
+	Alarms      *AlarmLimits       `json:"alarms,omitempty"`
 	Description *string            `json:"description,omitempty"`
 	Destination EndpointFile       `json:"destination"`
 	ExpiredDays *int               `json:"expired_days,omitempty"`
