@@ -208,6 +208,7 @@ func TestWatch_TellsProgressAndLostHistory(t *testing.T) {
 	require.Nil(t, beat.PurgeAt, "nothing that is needed can be purged")
 
 	r.exec("INSERT INTO orders VALUES (3, 3)")
+	w.looked = time.Time{} // it is time again
 	beat, err = w.look(t.Context())
 	require.NoError(t, err)
 	require.Positive(t, beat.GapBytes)
@@ -216,6 +217,7 @@ func TestWatch_TellsProgressAndLostHistory(t *testing.T) {
 	// A position that this server never had: the address leads to another one.
 	lost := "00000000-0000-0000-0000-00000000dead:1-5"
 	w.start.GTID = &lost
+	w.looked = time.Time{}
 	_, err = w.look(t.Context())
 	require.ErrorIs(t, err, fault.HistoryLost)
 }
