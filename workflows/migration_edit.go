@@ -77,7 +77,7 @@ func (m *migration) edit(ctx workflow.Context, r contract.EditRequest) (contract
 		return contract.CommandResult{}, err
 	}
 	m.Spec.Name, m.Spec.Description, m.Spec.Tags = r.Spec.Name, r.Spec.Description, r.Spec.Tags
-	m.Spec.Limits, m.Spec.ExpiredDays = r.Spec.Limits, r.Spec.ExpiredDays
+	m.Spec.Limits, m.Spec.ExpiredDays, m.Spec.Alarms = r.Spec.Limits, r.Spec.ExpiredDays, r.Spec.Alarms
 	for _, side := range r.Credentials {
 		if side == task.SourceSide {
 			m.replaceSide(side, r.Spec.Source)

@@ -34,11 +34,11 @@ import (
 // release, into a folder of that release, and never over an older one.
 //
 //	go test ./workflows -run TestServer -record
-var record = flag.Bool("record", false, "write histories into testdata/histories/v1")
+var record = flag.Bool("record", false, "write histories into the folder of this release")
 
 var identity = regexp.MustCompile(`"identity": *"[^"]*"`)
 
-const historyFolder = "testdata/histories/v1"
+const historyFolder = "testdata/histories/v2"
 
 // stage is a real Temporal server with a worker whose activities are played.
 type stage struct {
@@ -86,7 +86,8 @@ func (s *stage) play(w worker.Worker) {
 		return contract.HeadOut{Position: at(900)}, nil
 	})
 	answer(contract.WatchSource.Name, func(ctx context.Context, _ contract.WatchIn) (contract.WatchOut, error) {
-		return contract.WatchOut{}, s.work(ctx, time.Hour)
+		_ = s.work(ctx, time.Hour)
+		return contract.WatchOut{}, temporal.NewCanceledError(lastLook())
 	})
 	answer(contract.ApplyBinlog.Name, func(ctx context.Context, in contract.ApplyIn) (contract.ApplyOut, error) {
 		s.mu.Lock()
