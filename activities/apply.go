@@ -59,6 +59,7 @@ func (a *Activities) apply(ctx context.Context, t *resolved, in contract.ApplyIn
 	step.live(a.temporal)
 	step.measure(t)
 	turn := a.takeTurn(ctx, step)
+	watchDelay := a.watchDelay(ctx, step, t)
 	err = fenced(ctx, s, fmt.Sprintf("apply/%d", in.Group), in.Owner, attempt, t.Spec.Objects, func(fence *checkpoint.Fence) error {
 		out, err = applier.Run(ctx, applier.Config{
 			Group: in.Group, Start: in.Start, CopyEnd: in.CopyEnd, Stop: in.Stop, Box: in.Box, Lanes: lanes,
@@ -68,6 +69,7 @@ func (a *Activities) apply(ctx context.Context, t *resolved, in contract.ApplyIn
 			Beat: func(b contract.ApplyBeat) {
 				mark := fmt.Sprint(b.Applied, b.Read, b.Rows, b.Transactions)
 				step.beat(b, mark, b.CaughtUp || b.Throttle != "")
+				watchDelay(b)
 			},
 		})
 		return err

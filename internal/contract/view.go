@@ -140,6 +140,7 @@ type MemoryView struct {
 // Kinds of TaskAlarm.
 const (
 	AlarmPurge = "purge" // the source may soon purge binlog that is still needed
+	AlarmDelay = "delay" // the delay is above the task's threshold
 )
 
 // TaskAlarm is something that somebody should know of though the task goes on. A

@@ -39,7 +39,7 @@ func (s Spec) Template(source, destination Shown) (File, []string) {
 	f := File{
 		Version: 1, Name: s.Name, Description: s.Description, Type: s.Type, WorkerGroup: s.WorkerGroup,
 		Source: s.Source.template(source), Destination: s.Destination.template(destination),
-		Objects: s.Objects, Policy: s.Policy, Limits: s.Limits, Tags: s.Tags, ExpiredDays: s.ExpiredDays,
+		Objects: s.Objects, Policy: s.Policy, Limits: s.Limits, Tags: s.Tags, ExpiredDays: s.ExpiredDays, Alarms: s.Alarms,
 	}
 	missing := f.Missing()
 	for _, side := range []struct {

@@ -35,6 +35,16 @@ type File struct {
 	Limits      Limits              `yaml:"limits,omitempty" json:"limits,omitzero"`
 	Tags        map[string]string   `yaml:"tags,omitempty" json:"tags,omitempty"`
 	ExpiredDays int                 `yaml:"expired_days,omitempty" json:"expired_days,omitempty"`
+	Alarms      Alarms              `yaml:"alarms,omitempty" json:"alarms,omitzero"`
+}
+
+// Alarms say when a task that goes on needs somebody (drs.md P-14). Whom to tell
+// is a setting of the workers.
+type Alarms struct {
+	// DelaySeconds is the delay that is too much, 1 to 3600; 0 is none.
+	DelaySeconds int `yaml:"delay_seconds,omitempty" json:"delay_seconds,omitempty"`
+	// ForSeconds is how long it has to last; default 360.
+	ForSeconds int `yaml:"for_seconds,omitempty" json:"for_seconds,omitempty"`
 }
 
 // Endpoint is one side. Password and the TLS texts are filled by whoever read
@@ -131,6 +141,9 @@ func (f *File) SetDefaults() {
 	setDefault(&f.Source.MaxConnections, 10)
 	setDefault(&f.Destination.MaxConnections, 16)
 	setDefault(&f.ExpiredDays, 14)
+	if f.Alarms.DelaySeconds > 0 {
+		setDefault(&f.Alarms.ForSeconds, 360)
+	}
 	if schemas := f.Objects.DestinationSchemas(); len(schemas) > 0 {
 		setDefault(&f.Destination.MetadataSchema, schemas[0])
 	}

@@ -30,6 +30,7 @@ type Spec struct {
 	Limits      Limits              `json:"limits"`
 	Tags        map[string]string   `json:"tags,omitempty"`
 	ExpiredDays int                 `json:"expired_days"`
+	Alarms      Alarms              `json:"alarms,omitzero"`
 	// Missing are the fields that a draft still lacks.
 	Missing []string `json:"missing,omitempty"`
 }
@@ -79,7 +80,7 @@ func (f File) Seal(taskID string, workers, web secret.PublicKey) (Spec, error) {
 	return Spec{
 		Name: f.Name, Description: f.Description, Type: f.Type, WorkerGroup: f.WorkerGroup,
 		Source: source, Destination: destination, Objects: f.Objects, Policy: f.Policy, Limits: f.Limits,
-		Tags: f.Tags, ExpiredDays: f.ExpiredDays, Missing: f.Missing(),
+		Tags: f.Tags, ExpiredDays: f.ExpiredDays, Alarms: f.Alarms, Missing: f.Missing(),
 	}, nil
 }
 

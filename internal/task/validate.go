@@ -53,6 +53,8 @@ func (f File) Validate() []FieldError {
 	v.check(f.Limits.RowsPerSecond >= 0, "limits.rows_per_second", "must be 0 (none) or more")
 	v.tags(f.Tags)
 	v.check(f.ExpiredDays >= 14 && f.ExpiredDays <= 100, "expired_days", "must be 14 to 100")
+	v.check(f.Alarms.DelaySeconds >= 0 && f.Alarms.DelaySeconds <= 3600, "alarms.delay_seconds", "must be 0 (none) to 3600")
+	v.check(f.Alarms.ForSeconds >= 0 && f.Alarms.ForSeconds <= 86400, "alarms.for_seconds", "must be 0 to 86400")
 	return v.errors
 }
 

@@ -1,0 +1,86 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"shardlift/internal/contract"
+	"shardlift/internal/task"
+)
+
+// delayAlarm says when a task's delay has been above its threshold for so long,
+// and when it no longer is (drs.md P-14). Until the applier has caught up once
+// nothing is said: the catch-up after the copy or a pause takes its time. It is
+// used by one goroutine.
+type delayAlarm struct {
+	limits   task.Alarms
+	caughtUp bool
+	over     time.Time // since when the delay is too high; zero: it is not
+	told     bool      // the alarm lasts
+	first    bool      // nothing was said yet: an older step may have left an alarm
+}
+
+func newDelayAlarm(limits task.Alarms) *delayAlarm { return &delayAlarm{limits: limits, first: true} }
+
+// look returns the alarm that one beat begins or ends, nil for none.
+func (d *delayAlarm) look(b contract.ApplyBeat) *contract.TaskAlarm {
+	if d.limits.DelaySeconds == 0 || b.DelayMillis < 0 {
+		return nil
+	}
+	d.caughtUp = d.caughtUp || b.CaughtUp
+	threshold := time.Duration(d.limits.DelaySeconds) * time.Second
+	delay := time.Duration(b.DelayMillis) * time.Millisecond
+	if delay <= threshold {
+		d.over = time.Time{}
+		if (d.told || d.first) && d.caughtUp {
+			d.told, d.first = false, false
+			return &contract.TaskAlarm{Kind: contract.AlarmDelay, At: b.At, Text: "the delay is below its threshold again"}
+		}
+		return nil
+	}
+	if d.over.IsZero() {
+		d.over = b.At
+	}
+	lasts := b.At.Sub(d.over)
+	if d.told || !d.caughtUp || lasts < time.Duration(d.limits.ForSeconds)*time.Second {
+		return nil
+	}
+	d.told, d.first = true, false
+	return &contract.TaskAlarm{
+		Kind: contract.AlarmDelay, Active: true, At: b.At,
+		Text: fmt.Sprintf("the delay is %s, above %s for %s: see large transactions, hot rows and the load of both sides", delay.Round(time.Second), threshold, lasts.Round(time.Second)),
+	}
+}
+
+// watchDelay tells the task's workflow of what look finds; a message that does
+// not arrive is sent again with the next beat.
+func (a *Activities) watchDelay(ctx context.Context, step *step, t *resolved) func(contract.ApplyBeat) {
+	alarm := newDelayAlarm(t.Spec.Alarms)
+	pending := make(chan contract.TaskAlarm, 1)
+	step.done.Go(func() {
+		for {
+			select {
+			case <-step.ended:
+				return
+			case one := <-pending:
+				for a.tellAlarm(ctx, t.TaskID, one) != nil {
+					select {
+					case <-step.ended:
+						return
+					case <-time.After(askTime):
+					}
+				}
+			}
+		}
+	})
+	return func(b contract.ApplyBeat) {
+		if one := alarm.look(b); one != nil {
+			select {
+			case <-pending: // an older one that nobody heard of is not worth sending
+			default:
+			}
+			pending <- *one
+		}
+	}
+}
