@@ -106,6 +106,18 @@ func isEnded(missing *serviceerror.NotFound) bool {
 	return strings.Contains(missing.Message, "completed")
 }
 
+// allowed asks the lifecycle table about what is no update of the task.
+func allowed(a lifecycle.Action, taskID string, s lifecycle.Status) error {
+	reason := a.Reason(s)
+	if reason == "" {
+		return nil
+	}
+	return &Refused{contract.Refusal{
+		Code: fault.RefusedInState.Code, Object: "task " + taskID, Message: string(a) + ": " + reason, Remedy: fault.RefusedInState.Remedy,
+		Status: s, AvailableActions: lifecycle.Available(s),
+	}}
+}
+
 func ended(taskID string) error {
 	return &Refused{contract.Refusal{
 		Code: fault.RefusedInState.Code, Object: "task " + taskID, Message: "the task has ended and is never restarted",

@@ -248,3 +248,29 @@ func TestEdit_AfterTheStartBringsCredentials(t *testing.T) {
 	require.Equal(t, "source.host", invalid.Fields[0].Field)
 	require.Equal(t, "destination.password", invalid.Fields[1].Field)
 }
+
+// What is no update of the workflow is refused by the same table.
+func TestAllowed_TestAndDeleteByTheTable(t *testing.T) {
+	for _, a := range []lifecycle.Action{lifecycle.TestConnection, lifecycle.Delete} {
+		for _, s := range lifecycle.All() {
+			err := allowed(a, "t1", s)
+			if a.Allowed(s) {
+				require.NoError(t, err)
+				continue
+			}
+			refused, ok := errors.AsType[*Refused](err)
+			require.True(t, ok, "%s in %s", a, s)
+			require.Equal(t, s, refused.Status)
+			require.Equal(t, lifecycle.Available(s), refused.AvailableActions)
+		}
+	}
+	r := newRig(t)
+	r.work()
+	id := r.running()
+	_, err := r.Test(t.Context(), id, task.SourceSide)
+	_, ok := errors.AsType[*Refused](err)
+	require.True(t, ok, err)
+	_, err = r.Delete(t.Context(), id, "alice")
+	_, ok = errors.AsType[*Refused](err)
+	require.True(t, ok, err)
+}

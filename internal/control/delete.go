@@ -33,11 +33,8 @@ func (s *Service) Delete(ctx context.Context, taskID, actor string) (Operation, 
 	if d.View != nil {
 		status, group = d.View.Status, d.View.Spec.WorkerGroup
 	}
-	if reason := lifecycle.Delete.Reason(status); reason != "" && !d.Ended {
-		return Operation{}, &Refused{contract.Refusal{
-			Code: fault.RefusedInState.Code, Object: "task " + taskID, Message: "delete: " + reason, Remedy: fault.RefusedInState.Remedy,
-			Status: status, AvailableActions: lifecycle.Available(status),
-		}}
+	if err := allowed(lifecycle.Delete, taskID, status); err != nil && !d.Ended {
+		return Operation{}, err
 	}
 	run, err := s.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 		ID: contract.DeleteID(taskID), TaskQueue: contract.QueueControl,

@@ -12,6 +12,7 @@ import (
 
 	"shardlift/internal/contract"
 	"shardlift/internal/fault"
+	"shardlift/internal/lifecycle"
 	"shardlift/internal/position"
 	"shardlift/internal/task"
 )
@@ -85,11 +86,17 @@ func (s *Service) reference(ctx context.Context, taskID string) (contract.Inspec
 // Test tests one side of a task.
 func (s *Service) Test(ctx context.Context, taskID string, side task.Side) (contract.TestAnswer, error) {
 	var answer contract.TestAnswer
-	in, err := s.reference(ctx, taskID)
+	view, err := s.View(ctx, taskID)
 	if err != nil {
 		return answer, err
 	}
-	in.Kind, in.Side = contract.InspectTest, string(side)
+	if err := allowed(lifecycle.TestConnection, taskID, view.Status); err != nil {
+		return answer, err
+	}
+	in := contract.InspectIn{
+		Kind: contract.InspectTest, Side: string(side), WorkerGroup: view.Spec.WorkerGroup,
+		Task: contract.TaskRef{TaskID: taskID, Revision: view.Revision},
+	}
 	return answer, s.inspect(ctx, in, &answer)
 }
 

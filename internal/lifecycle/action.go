@@ -38,7 +38,10 @@ func Actions() []Action {
 func (a Action) allowed() []Status {
 	switch a {
 	case Edit:
-		return []Status{Configuration, WaitingForStart, StartFailed, FullStarted, FullFailed, FullComplete, IncreStarted, IncreFailed, Rebuild, Paused}
+		return []Status{
+			Configuration, WaitingForStart, Starting, StartFailed, FullStarted, FullFailed, FullComplete, IncreStarted, IncreFailed,
+			Rebuild, Paused, Releasing, ReleaseFailed,
+		}
 	case TestConnection:
 		return []Status{Configuration, WaitingForStart, StartFailed, FullFailed, IncreFailed, Paused}
 	case Precheck, Confirm:
@@ -98,7 +101,7 @@ func (a Action) Reason(s Status) string {
 		return "only a paused or failed task can be reset"
 	case a == Compare:
 		return "there is nothing to compare before the full copy is complete"
-	case a == Precheck || a == Confirm || a == Reschedule || a == Edit:
+	case a == Precheck || a == Confirm || a == Reschedule:
 		return "not after the start"
 	default:
 		return "not while the task is " + s.Label()

@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -36,4 +37,40 @@ func TestStatus_LabelsAreTheConsolesWords(t *testing.T) {
 	require.Equal(t, "Fault rectification", Rebuild.Label())
 	require.Equal(t, FullFailed, PhaseFull.FailedStatus())
 	require.Equal(t, IncreStarted, PhaseIncremental.Running())
+}
+
+// TestAction_AllowedExactlyWhereTheTableSays is the table of drs.md 3.2 as it
+// fits one flow, written a second time: a change of action.go has to be meant.
+// Columns are the statuses in the order of All.
+func TestAction_AllowedExactlyWhereTheTableSays(t *testing.T) {
+	table := map[Action]string{
+		//                cfg wait start sfail full ffail fdone incr ifail rebu pause rel rfail done del
+		Edit:           "   x    x     x     x    x     x     x    x     x    x     x   x     x    -   - ", // L-01, L-02
+		TestConnection: "   x    x     -     x    -     x     -    -     x    -     x   -     -    -   - ", // L-05
+		Precheck:       "   x    x     -     -    -     -     -    -     -    -     -   -     -    -   - ", // L-06
+		Confirm:        "   x    x     -     -    -     -     -    -     -    -     -   -     -    -   - ", // L-06
+		Start:          "   x    -     -     -    -     -     -    -     -    -     -   -     -    -   - ", // L-04
+		Reschedule:     "   -    x     -     -    -     -     -    -     -    -     -   -     -    -   - ", // L-03
+		Pause:          "   -    -     x     -    x     x     x    x     x    x     -   -     -    -   - ", // L-07
+		Resume:         "   -    -     -     x    -     x     -    -     x    -     x   -     x    -   - ", // L-08
+		Retry:          "   -    -     -     x    -     x     -    -     x    -     -   -     x    -   - ", // L-08
+		SetCredentials: "   x    x     x     x    x     x     x    x     x    x     x   -     x    -   - ", // L-14
+		Limit:          "   x    x     x     -    x     x     x    x     x    x     x   -     -    -   - ", // L-15
+		Compare:        "   -    -     -     -    -     -     x    x     x    -     x   -     -    -   - ", // L-21
+		Stop:           "   x    x     x     x    x     x     x    x     x    -     x   -     x    -   - ", // L-11
+		ForceStop:      "   x    x     x     x    x     x     x    x     x    x     x   x     x    -   - ", // L-12
+		Reset:          "   -    -     -     x    -     x     -    -     x    -     x   -     -    -   - ", // L-10
+		Delete:         "   -    -     -     -    -     -     -    -     -    -     -   -     -    x   - ", // L-13
+	}
+	require.Len(t, table, len(Actions()))
+	for action, line := range table {
+		cells := strings.Fields(line)
+		require.Len(t, cells, len(All()), action)
+		for i, s := range All() {
+			require.Equal(t, cells[i] == "x", action.Allowed(s), "%s in %s", action, s)
+			if !action.Allowed(s) {
+				require.NotEmpty(t, action.Reason(s))
+			}
+		}
+	}
 }

@@ -128,9 +128,11 @@ func (q quiet) Is(target error) bool { return errors.Is(q.cause, target) }
 func (q quiet) As(target any) bool   { return errors.As(q.cause, target) }
 
 // classify maps the error numbers that servers send to what they mean for a task.
+// What locks an account (3118, 3955) or a host (1129) out counts as access denied,
+// which is never retried.
 func classify(number uint16) fault.Definition {
 	switch number {
-	case 1044, 1045, 1130, 1142, 1143, 1227, 1251, 1275, 1370, 1396, 1410, 1698, 1820, 1862, 3118, 3159, 4151:
+	case 1044, 1045, 1129, 1130, 1142, 1143, 1227, 1251, 1275, 1370, 1396, 1410, 1698, 1820, 1862, 3118, 3159, 3955, 4151:
 		return fault.AccessDenied
 	case 1040, 1203, 1226, 1135:
 		return fault.TooManyConnections
