@@ -8,6 +8,7 @@ import (
 
 	"shardlift/internal/destination"
 	"shardlift/internal/fault"
+	"shardlift/internal/faultpoint"
 	"shardlift/internal/mysqlconn"
 )
 
@@ -19,10 +20,13 @@ const idleSave = time.Second
 
 // apply writes one window and moves the checkpoint to its end.
 func (a *applier) apply(ctx context.Context, w *window) error {
+	if err := a.waitAtGate(ctx, w); err != nil {
+		return err
+	}
 	if err := a.throttle(ctx, w); err != nil {
 		return err
 	}
-	strict := w.strictable() && a.strict()
+	strict := a.Gate == nil && w.strictable() && a.strict()
 	if err := a.truncate(ctx, w); err != nil {
 		return err
 	}
@@ -131,7 +135,11 @@ func (a *applier) truncate(ctx context.Context, w *window) error {
 		if err != nil {
 			return err
 		}
-		if _, err := s.Exec(ctx, a.Destination.Dialect().Truncate(m).SQL); err != nil {
+		err = faultpoint.Around(ctx, "applier.truncate", func(ctx context.Context) error {
+			_, err := s.Exec(ctx, a.Destination.Dialect().Truncate(m).SQL)
+			return err
+		})
+		if err != nil {
 			return fmt.Errorf("truncate %s: %w", m.Destination.Name, err)
 		}
 	}
@@ -161,7 +169,8 @@ func (a *applier) save(ctx context.Context, w *window, strict bool) error {
 		a.stats.idle(w)
 		return nil
 	}
-	if err := a.Store.Save(ctx, a.Fence, next); err != nil {
+	err := faultpoint.Around(ctx, "applier.save", func(ctx context.Context) error { return a.Store.Save(ctx, a.Fence, next) })
+	if err != nil {
 		return fmt.Errorf("save checkpoint of group %d: %w", a.Group, err)
 	}
 	a.applied, a.saved = next, time.Now()

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"shardlift/internal/binlog"
+	"shardlift/internal/faultpoint"
 	"shardlift/internal/table"
 )
 
@@ -36,7 +37,11 @@ func (r *reader) run(ctx context.Context, stream Stream) {
 	g.Go(func() error {
 		defer close(events)
 		for {
-			ev, err := stream.Next(ctx)
+			var ev binlog.Event
+			err := faultpoint.Around(ctx, "applier.next", func(ctx context.Context) (err error) {
+				ev, err = stream.Next(ctx)
+				return err
+			})
 			if err != nil {
 				return fmt.Errorf("read binlog stream: %w", err)
 			}
@@ -174,6 +179,7 @@ func (r *reader) statement(ctx context.Context, w *window, ev binlog.Event) (*wi
 	next := newWindow()
 	if verdict == TruncateDDL {
 		next.truncate = append([]*table.Table{}, tables...)
+		next.addGTID(ev.GTID)
 	}
 	next.addEnd(ev)
 	return next, nil

@@ -13,6 +13,7 @@ import (
 	"shardlift/internal/contract"
 	"shardlift/internal/destination"
 	"shardlift/internal/dialect"
+	"shardlift/internal/faultpoint"
 	"shardlift/internal/position"
 	"shardlift/internal/table"
 	"shardlift/internal/throttle"
@@ -47,6 +48,9 @@ type Config struct {
 	Start position.Position
 	// CopyEnd is the end-of-copy position: safe mode lasts until it has passed.
 	CopyEnd position.Position
+	// Gate keeps the run behind a copy that goes on beside it; nil when the copy
+	// has ended. Behind a gate it is always safe mode.
+	Gate *Gate
 	// Stop ends the run once the checkpoint covers it; nil to go on.
 	Stop *position.Position
 	// Box is how long the run lasts at most; it ends at a transaction's end.
@@ -87,6 +91,8 @@ type applier struct {
 	saved   time.Time
 	// safeUntil are the positions that applied must cover before strict mode.
 	safeUntil []position.Position
+	// limits of the gate, as read last.
+	limits []position.Position
 	stats     stats
 	box       time.Time
 }
@@ -170,7 +176,11 @@ func (a *applier) serveStream(ctx context.Context) error {
 	if !a.CopyEnd.IsZero() {
 		a.safeUntil = append(a.safeUntil, a.CopyEnd)
 	}
-	stream, err := a.Open(ctx, a.applied.Position)
+	var stream Stream
+	err = faultpoint.Around(ctx, "applier.open", func(ctx context.Context) error {
+		stream, err = a.Open(ctx, a.applied.Position)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("open binlog stream: %w", err)
 	}
@@ -182,6 +192,11 @@ func (a *applier) serveStream(ctx context.Context) error {
 	stream.Close()
 	switch {
 	case errors.Is(err, errStopped):
+		return nil
+	case errors.Is(err, errGateLeft):
+		if errors.Is(err, ErrDrained) {
+			return ErrDrained
+		}
 		return nil
 	case err != nil:
 		return err

@@ -85,6 +85,13 @@ func (s *stats) caughtUp() {
 	b.CaughtUp, b.DelayMillis, b.CaptureDelay, b.ApplyDelay = true, 0, 0, 0
 }
 
+// throttled notes why the next window waits; empty when it does not.
+func (s *stats) throttled(reason string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.beatNow.Throttle = reason
+}
+
 func (s *stats) redone()      { s.mu.Lock(); s.redos++; s.mu.Unlock() }
 func (s *stats) reconnected() { s.mu.Lock(); s.reconnects++; s.mu.Unlock() }
 

@@ -23,6 +23,9 @@ type window struct {
 	end position.Position
 	// open says that changes follow end: the window was cut inside a transaction.
 	open bool
+	// gtids are those of the transactions that have changes in the window, where
+	// the source has them.
+	gtids []string
 	// sourceTime is when the source committed the last transaction (or wrote the last row).
 	sourceTime time.Time
 	// truncate are the tables that a TRUNCATE before the window's rows empties.
@@ -52,7 +55,14 @@ func (w *window) addRows(ev binlog.Event, m *dialect.Mapping) {
 	w.bytes += f.bytes - before
 	w.rows += int64(len(ev.Changes))
 	w.open = true
+	w.addGTID(ev.GTID)
 	w.touch(ev)
+}
+
+func (w *window) addGTID(gtid string) {
+	if n := len(w.gtids); gtid != "" && (n == 0 || w.gtids[n-1] != gtid) {
+		w.gtids = append(w.gtids, gtid)
+	}
 }
 
 // addEnd moves the window's end.

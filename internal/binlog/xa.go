@@ -108,7 +108,7 @@ func (s *Stream) verdictXA(e ddl.Effect) error {
 // release gives held rows to the caller.
 func (s *Stream) release(rows []Event) {
 	for _, e := range rows {
-		e.SourceTime = s.tx.time
+		e.SourceTime, e.GTID = s.tx.time, s.tx.gtid
 		e.Begin = !s.tx.delivered
 		s.deliver(e)
 		s.tx.delivered = true

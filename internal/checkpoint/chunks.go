@@ -143,7 +143,10 @@ const claimTries = 100
 // and not finished (Attempted is set), then the plan's order. Chunks that a lane
 // beyond lanes still holds are taken over after its fence was acquired. nil
 // means that nothing is left to claim; other lanes may still be at work.
-func (s *Store) Claim(ctx context.Context, f *Fence, lane, lanes int) (*Chunk, error) {
+//
+// low is the source's position before the call; it stands in the chunk before
+// Claim returns, and so before any row is read (rule 2, see Lows).
+func (s *Store) Claim(ctx context.Context, f *Fence, lane, lanes int, low position.Position) (*Chunk, error) {
 	if err := s.returnLost(ctx, f, lanes); err != nil {
 		return nil, err
 	}
@@ -161,6 +164,7 @@ func (s *Store) Claim(ctx context.Context, f *Fence, lane, lanes int) (*Chunk, e
 			if open[0].State == ChunkReturned && c.State != ChunkReturned {
 				continue
 			}
+			c.Low = low
 			taken, err := s.take(ctx, f, &c, lane)
 			if err != nil || taken {
 				return &c, err
@@ -187,8 +191,12 @@ func (s *Store) openChunks(ctx context.Context, limit int) ([]Chunk, error) {
 
 // take claims one chunk if nobody was faster and the fence still holds.
 func (s *Store) take(ctx context.Context, f *Fence, c *Chunk, lane int) (bool, error) {
-	n, err := s.exec(ctx, fmt.Sprintf("UPDATE %s SET state = %d, lane = %d, unit = %s, token = %s, counter = counter + 1 WHERE task = %s AND no = %d AND state = %d",
-		s.t(tableChunk), ChunkClaimed, lane, str(f.unit), str(f.token.String()), s.task, c.No, c.State))
+	low, err := body(c.Low)
+	if err != nil {
+		return false, err
+	}
+	n, err := s.exec(ctx, fmt.Sprintf("UPDATE %s SET state = %d, lane = %d, unit = %s, token = %s, low = %s, counter = counter + 1 WHERE task = %s AND no = %d AND state = %d",
+		s.t(tableChunk), ChunkClaimed, lane, str(f.unit), str(f.token.String()), low, s.task, c.No, c.State))
 	if err != nil || n == 0 {
 		return false, err
 	}
@@ -254,18 +262,32 @@ func (s *Store) returnLost(ctx context.Context, f *Fence, lanes int) error {
 	return nil
 }
 
-// Finish notes a claimed chunk as done, with its rows, bytes and low position,
-// and adds them to its table's sums. It may be repeated. Fault Fenced when the
+// Lows returns the low position of every claimed chunk, whoever claimed it. A
+// chunk that went back is not among them: its former attempt was shut out
+// before. An apply that runs beside the copy may go as far as all of them cover,
+// and as far as a position that was visible on the source before this call
+// (rule 2): whatever is claimed later reads its rows later too.
+func (s *Store) Lows(ctx context.Context) ([]position.Position, error) {
+	var out []position.Position
+	query := fmt.Sprintf("SELECT %s FROM %s WHERE task = %s AND state = %d", chunkColumns, s.t(tableChunk), s.task, ChunkClaimed)
+	err := s.each(ctx, query, func(scan func(...any) error) error {
+		c, _, err := scanChunk(scan)
+		out = append(out, c.Low)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the low positions of claimed chunks: %w", err)
+	}
+	return out, nil
+}
+
+// Finish notes a claimed chunk as done, with its rows and bytes, and adds them to its table's sums. It may be repeated. Fault Fenced when the
 // chunk is no longer this attempt's.
 func (s *Store) Finish(ctx context.Context, f *Fence, c Chunk) error {
-	low, err := body(c.Low)
-	if err != nil {
-		return err
-	}
 	token := str(f.token.String())
-	err = s.transaction(ctx, func(tx *sql.Tx) error {
-		n, err := run(ctx, tx, fmt.Sprintf("UPDATE %s SET state = %d, low = %s, rows_done = %d, bytes_done = %d, counter = counter + 1 WHERE task = %s AND no = %d AND state = %d AND token = %s",
-			s.t(tableChunk), ChunkDone, low, c.Rows, c.Bytes, s.task, c.No, ChunkClaimed, token))
+	err := s.transaction(ctx, func(tx *sql.Tx) error {
+		n, err := run(ctx, tx, fmt.Sprintf("UPDATE %s SET state = %d, rows_done = %d, bytes_done = %d, counter = counter + 1 WHERE task = %s AND no = %d AND state = %d AND token = %s",
+			s.t(tableChunk), ChunkDone, c.Rows, c.Bytes, s.task, c.No, ChunkClaimed, token))
 		if err != nil {
 			return err
 		}

@@ -11,6 +11,7 @@ import (
 
 	"shardlift/internal/contract"
 	"shardlift/internal/fault"
+	"shardlift/internal/position"
 	"shardlift/internal/table"
 )
 
@@ -39,16 +40,16 @@ func TestClaim_FollowsThePlan(t *testing.T) {
 
 	f := acquire(t, s, p, "copy/0", Token{1, 1, 1})
 	for want := int64(1); want <= 4; want++ {
-		c, err := s.Claim(t.Context(), f, 0, 1)
+		c, err := s.Claim(t.Context(), f, 0, 1, at(uint64(want)))
 		require.NoError(t, err)
 		require.Equal(t, want, c.No)
 		require.Equal(t, ChunkClaimed, c.State)
 		require.False(t, c.Attempted)
-		c.Low, c.Rows, c.Bytes = at(uint64(want)), 10, 100
+		c.Rows, c.Bytes = 10, 100
 		require.NoError(t, s.Finish(t.Context(), f, *c))
 		require.NoError(t, s.Finish(t.Context(), f, *c), "the same again, as after a lost answer")
 	}
-	c, err := s.Claim(t.Context(), f, 0, 1)
+	c, err := s.Claim(t.Context(), f, 0, 1, at(1))
 	require.NoError(t, err)
 	require.Nil(t, c)
 	left, err = s.Unfinished(t.Context())
@@ -90,7 +91,7 @@ func TestClaim_LanesNeverOverlap(t *testing.T) {
 						return err
 					}
 					for {
-						c, err := s.Claim(t.Context(), f, lane, lanes)
+						c, err := s.Claim(t.Context(), f, lane, lanes, at(1))
 						if err != nil || c == nil {
 							return err
 						}
@@ -125,25 +126,25 @@ func TestClaim_ReturnsWhatADeadAttemptHad(t *testing.T) {
 	require.NoError(t, s.PutTables(t.Context(), planOf(1)))
 	require.NoError(t, s.AddChunks(t.Context(), chunksOf(1, 1, 10)))
 	dead := acquire(t, s, p, "copy/0", Token{1, 1, 1})
-	lost, err := s.Claim(t.Context(), dead, 0, 2)
+	lost, err := s.Claim(t.Context(), dead, 0, 2, at(1))
 	require.NoError(t, err)
 	other := acquire(t, s, p, "copy/1", Token{1, 1, 1})
-	held, err := s.Claim(t.Context(), other, 1, 2)
+	held, err := s.Claim(t.Context(), other, 1, 2, at(1))
 	require.NoError(t, err)
 	require.NotEqual(t, lost.No, held.No)
 
 	next := acquire(t, s, p, "copy/0", Token{1, 1, 2})
-	again, err := s.Claim(t.Context(), next, 0, 2)
+	again, err := s.Claim(t.Context(), next, 0, 2, at(1))
 	require.NoError(t, err)
 	require.Equal(t, lost.No, again.No)
 	require.True(t, again.Attempted)
-	fresh, err := s.Claim(t.Context(), next, 0, 2)
+	fresh, err := s.Claim(t.Context(), next, 0, 2, at(1))
 	require.NoError(t, err)
 	require.False(t, fresh.Attempted)
 
 	// The dead one wakes up: it can neither finish nor claim.
 	require.ErrorIs(t, s.Finish(t.Context(), dead, *lost), fault.Fenced)
-	_, err = s.Claim(t.Context(), dead, 0, 2)
+	_, err = s.Claim(t.Context(), dead, 0, 2, at(1))
 	require.ErrorIs(t, err, fault.Fenced)
 	require.NoError(t, s.Finish(t.Context(), next, *again))
 	require.NoError(t, s.Finish(t.Context(), other, *held))
@@ -151,6 +152,40 @@ func TestClaim_ReturnsWhatADeadAttemptHad(t *testing.T) {
 	progress, err := s.Progress(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, 2, progress.ChunksDone)
+}
+
+// TestRule2_LowsAreThoseOfClaimedChunks: the gate of an apply beside the copy
+// sees a chunk from its claim until it is done, or until its lost attempt has
+// been shut out; not before, and not after.
+func TestRule2_LowsAreThoseOfClaimedChunks(t *testing.T) {
+	p := newPlace(t, "mysql97")
+	s := p.store(t, "t1")
+	require.NoError(t, s.PutTables(t.Context(), planOf(1)))
+	require.NoError(t, s.AddChunks(t.Context(), chunksOf(1, 1, 3)))
+	lows := func() []position.Position {
+		t.Helper()
+		out, err := s.Lows(t.Context())
+		require.NoError(t, err)
+		return out
+	}
+	require.Empty(t, lows())
+	f := acquire(t, s, p, "copy/0", Token{1, 1, 1})
+	other := acquire(t, s, p, "copy/1", Token{1, 1, 1})
+	first, err := s.Claim(t.Context(), f, 0, 2, at(10))
+	require.NoError(t, err)
+	require.Equal(t, at(10), first.Low)
+	_, err = s.Claim(t.Context(), other, 1, 2, at(20))
+	require.NoError(t, err)
+	require.ElementsMatch(t, []position.Position{at(10), at(20)}, lows())
+	require.NoError(t, s.Finish(t.Context(), f, *first))
+	require.Equal(t, []position.Position{at(20)}, lows())
+
+	next := acquire(t, s, p, "copy/1", Token{1, 1, 2})
+	require.Empty(t, lows(), "the lost attempt writes no more")
+	again, err := s.Claim(t.Context(), next, 1, 2, at(30))
+	require.NoError(t, err)
+	require.True(t, again.Attempted)
+	require.Equal(t, []position.Position{at(30)}, lows(), "what is read again is read later")
 }
 
 // Fewer lanes than before: the chunks of a lane that exists no more go to the
@@ -161,7 +196,7 @@ func TestClaim_TakesOverFromLanesThatAreGone(t *testing.T) {
 	require.NoError(t, s.PutTables(t.Context(), planOf(1)))
 	require.NoError(t, s.AddChunks(t.Context(), chunksOf(1, 1, 3)))
 	gone := acquire(t, s, p, "copy/5", Token{1, 1, 1})
-	lost, err := s.Claim(t.Context(), gone, 5, 6)
+	lost, err := s.Claim(t.Context(), gone, 5, 6, at(1))
 	require.NoError(t, err)
 	session, err := p.open(t).Session(t.Context())
 	require.NoError(t, err)
@@ -169,7 +204,7 @@ func TestClaim_TakesOverFromLanesThatAreGone(t *testing.T) {
 	require.NoError(t, gone.Register(t.Context(), session))
 
 	f := acquire(t, s, p, "copy/0", Token{1, 2, 1})
-	c, err := s.Claim(t.Context(), f, 0, 2)
+	c, err := s.Claim(t.Context(), f, 0, 2, at(1))
 	require.NoError(t, err)
 	require.Equal(t, lost.No, c.No)
 	require.True(t, c.Attempted)
@@ -193,7 +228,7 @@ func TestTableProgress_PagesThroughTenThousandTables(t *testing.T) {
 		chunks = chunks[n:]
 	}
 	f := acquire(t, s, p, "copy/0", Token{1, 1, 1})
-	c, err := s.Claim(t.Context(), f, 0, 1)
+	c, err := s.Claim(t.Context(), f, 0, 1, at(1))
 	require.NoError(t, err)
 	c.Rows = 50
 	require.NoError(t, s.Finish(t.Context(), f, *c))
@@ -222,7 +257,7 @@ func TestTableProgress_PagesThroughTenThousandTables(t *testing.T) {
 	for what, f := range map[string]func() error{
 		"progress":   func() error { _, err := s.Progress(t.Context()); return err },
 		"unfinished": func() error { _, err := s.Unfinished(t.Context()); return err },
-		"claim":      func() error { _, err := s.Claim(t.Context(), f, 0, 1); return err },
+		"claim":      func() error { _, err := s.Claim(t.Context(), f, 0, 1, at(1)); return err },
 	} {
 		begin := time.Now()
 		require.NoError(t, f())

@@ -267,9 +267,9 @@ func TestAcquire_NeedsNoMoreThanTheSmallestPool(t *testing.T) {
 	require.NoError(t, s.PutTables(t.Context(), planOf(1)))
 	require.NoError(t, s.AddChunks(t.Context(), chunksOf(1, 1, 2)))
 	gone := acquire(t, s, p, "copy/7", Token{1, 1, 1})
-	_, err = s.Claim(t.Context(), gone, 7, 8)
+	_, err = s.Claim(t.Context(), gone, 7, 8, at(1))
 	require.NoError(t, err)
-	c, err := s.Claim(t.Context(), f, 0, 1) // takes over from lane 7, the session stays open
+	c, err := s.Claim(t.Context(), f, 0, 1, at(1)) // takes over from lane 7, the session stays open
 	require.NoError(t, err)
 	require.True(t, c.Attempted)
 	writes(t, p, f, 1)

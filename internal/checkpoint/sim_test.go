@@ -35,7 +35,7 @@ func TestStore_WorksBehindDDM(t *testing.T) {
 	require.NoError(t, s.AddChunks(t.Context(), chunksOf(1, 1, 5)))
 	f := acquire(t, s, p, "copy/0", Token{1, 1, 1})
 	for range 5 {
-		c, err := s.Claim(t.Context(), f, 0, 1)
+		c, err := s.Claim(t.Context(), f, 0, 1, at(1))
 		require.NoError(t, err)
 		c.Rows = 3
 		require.NoError(t, s.Finish(t.Context(), f, *c))

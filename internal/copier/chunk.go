@@ -10,6 +10,7 @@ import (
 	"shardlift/internal/contract"
 	"shardlift/internal/dialect"
 	"shardlift/internal/fault"
+	"shardlift/internal/faultpoint"
 	"shardlift/internal/row"
 	"shardlift/internal/source"
 	"shardlift/internal/table"
@@ -17,20 +18,16 @@ import (
 
 // copyChunk copies one chunk and marks it done.
 //
-//  1. Note the source's position: nothing read below is older (rule 2).
-//  2. Where nothing replays, empty the range.
-//  3. Read a part into memory, check that the table is still the planned one,
+//  1. Where nothing replays, empty the range.
+//  2. Read a part into memory, check that the table is still the planned one,
 //     write the part; go on behind its last key until the range ends.
-//  4. Mark the chunk done.
+//  3. Mark the chunk done.
 func (l *lane) copyChunk(ctx context.Context, c checkpoint.Chunk) error {
 	m, err := l.Mapping(ctx, c.Table)
 	if err != nil {
 		return err
 	}
 	l.current = c
-	if c.Low, err = l.Source.Low(ctx); err != nil {
-		return fmt.Errorf("read the source's position: %w", err)
-	}
 	if l.DeleteFirst || l.FullOnly && c.Attempted {
 		if err := l.deleteRange(ctx, m, c.Range); err != nil {
 			return err
@@ -54,7 +51,8 @@ func (l *lane) copyChunk(ctx context.Context, c checkpoint.Chunk) error {
 		l.beat(c)
 		rest.Lower = p.last
 	}
-	if err := l.Store.Finish(ctx, l.Fence, c); err != nil {
+	err = faultpoint.Around(ctx, "copier.finish", func(ctx context.Context) error { return l.Store.Finish(ctx, l.Fence, c) })
+	if err != nil {
 		return err
 	}
 	l.out.Rows += c.Rows
@@ -83,7 +81,7 @@ func (l *lane) read(ctx context.Context, m *dialect.Mapping, r table.KeyRange) (
 	// A planned chunk is about as large as the budget; the double of it avoids
 	// ending a SELECT early, which costs its connection.
 	limit, end := 2*l.ReadBytes, time.Now().Add(l.ReadTime)
-	err = l.Source.ReadRange(ctx, m.Source, r, func(found row.Row) error {
+	take := func(found row.Row) error {
 		copied := found.Clone()
 		p.bytes += copied.Size()
 		p.rows = append(p.rows, copied)
@@ -91,7 +89,8 @@ func (l *lane) read(ctx context.Context, m *dialect.Mapping, r table.KeyRange) (
 			return errPartFull
 		}
 		return nil
-	})
+	}
+	err = faultpoint.Around(ctx, "copier.read", func(ctx context.Context) error { return l.Source.ReadRange(ctx, m.Source, r, take) })
 	more = errors.Is(err, errPartFull)
 	if err != nil && !more {
 		return p, false, err

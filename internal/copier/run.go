@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"shardlift/internal/checkpoint"
@@ -11,6 +12,7 @@ import (
 	"shardlift/internal/destination"
 	"shardlift/internal/dialect"
 	"shardlift/internal/fault"
+	"shardlift/internal/faultpoint"
 	"shardlift/internal/mysqlconn"
 	"shardlift/internal/source"
 	"shardlift/internal/throttle"
@@ -64,6 +66,9 @@ const maxRedos = 3
 type lane struct {
 	Config
 	sessions []*destination.Session
+	// replacing is held by the writer that replaces rows of a table with a
+	// secondary unique key: parallel REPLACE statements on it deadlock (rule 5).
+	replacing sync.Mutex
 	out      contract.CopyLaneOut
 	current  checkpoint.Chunk
 }
@@ -86,7 +91,7 @@ func Run(ctx context.Context, c Config) (contract.CopyLaneOut, error) {
 			return l.out, context.Cause(ctx)
 		default:
 		}
-		claimed, err := c.Store.Claim(ctx, c.Fence, c.Lane, c.Lanes)
+		claimed, err := l.claim(ctx)
 		if err != nil {
 			return l.out, fmt.Errorf("claim a chunk: %w", err)
 		}
@@ -99,6 +104,24 @@ func Run(ctx context.Context, c Config) (contract.CopyLaneOut, error) {
 		}
 	}
 	return l.out, nil
+}
+
+// claim takes the next chunk. Its low position is read first and stored with the
+// claim: nothing that is read for the chunk is older, and an apply that runs
+// beside the copy keeps behind it from then on (rule 2). Connections that are
+// opened later prove that their server has it.
+func (l *lane) claim(ctx context.Context) (*checkpoint.Chunk, error) {
+	low, err := l.Source.Low(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the source's position: %w", err)
+	}
+	l.Source.Pin(low)
+	var claimed *checkpoint.Chunk
+	err = faultpoint.Around(ctx, "copier.claim", func(ctx context.Context) error {
+		claimed, err = l.Store.Claim(ctx, l.Fence, l.Lane, l.Lanes, low)
+		return err
+	})
+	return claimed, err
 }
 
 // copyClaimed copies a chunk, again as after a crash when a connection was lost.

@@ -10,6 +10,7 @@ import (
 
 	"shardlift/internal/destination"
 	"shardlift/internal/dialect"
+	"shardlift/internal/faultpoint"
 	"shardlift/internal/mysqlconn"
 	"shardlift/internal/row"
 	"shardlift/internal/table"
@@ -48,13 +49,7 @@ func (l *lane) write(ctx context.Context, m *dialect.Mapping, p part, attempted 
 	}
 	close(queue)
 	g, ctx := errgroup.WithContext(ctx)
-	// A table with a second unique key has one writer: parallel REPLACE
-	// statements on it deadlock (rule 5).
-	writers := min(l.Writers, len(jobs))
-	if m.SecondaryUnique && attempted {
-		writers = 1
-	}
-	for writer := range writers {
+	for writer := range min(l.Writers, len(jobs)) {
 		g.Go(func() error {
 			for j := range queue {
 				if err := l.writeJob(ctx, writer, m, j, attempted); err != nil {
@@ -94,21 +89,25 @@ func (l *lane) jobs(m *dialect.Mapping, rows []row.Row) []job {
 // writeJob commits one transaction: INSERT, or REPLACE for attempted chunks and
 // after a duplicate key.
 func (l *lane) writeJob(ctx context.Context, writer int, m *dialect.Mapping, j job, attempted bool) error {
-	d := l.Destination.Dialect()
-	statements := func(replace bool) []dialect.Statement {
-		if replace {
-			return d.Replace(m, j.rows)
-		}
-		return d.Insert(m, j.rows)
+	var err error
+	if !attempted {
+		err = l.transaction(ctx, writer, m, j.shard, l.Destination.Dialect().Insert(m, j.rows))
 	}
-	err := l.transaction(ctx, writer, m, j.shard, statements(attempted))
-	if err != nil && !attempted && mysqlconn.IsDuplicateKey(err) {
-		err = l.transaction(ctx, writer, m, j.shard, statements(true))
+	if attempted || mysqlconn.IsDuplicateKey(err) {
+		err = l.replace(ctx, writer, m, j)
 	}
 	if err != nil {
 		return fmt.Errorf("write %d rows of %s: %w", len(j.rows), m.Destination.Name, err)
 	}
 	return nil
+}
+
+func (l *lane) replace(ctx context.Context, writer int, m *dialect.Mapping, j job) error {
+	if m.SecondaryUnique {
+		l.replacing.Lock()
+		defer l.replacing.Unlock()
+	}
+	return l.transaction(ctx, writer, m, j.shard, l.Destination.Dialect().Replace(m, j.rows))
 }
 
 // deleteRange empties a chunk's range on all shards.
@@ -124,7 +123,9 @@ func (l *lane) deleteRange(ctx context.Context, m *dialect.Mapping, r table.KeyR
 // and lock waits.
 func (l *lane) transaction(ctx context.Context, writer int, m *dialect.Mapping, shard int, statements []dialect.Statement) error {
 	for attempt := 1; ; attempt++ {
-		err := l.tryTransaction(ctx, writer, m, shard, statements)
+		err := faultpoint.Around(ctx, "copier.write", func(ctx context.Context) error {
+			return l.tryTransaction(ctx, writer, m, shard, statements)
+		})
 		if err == nil || !mysqlconn.IsDeadlock(err) || attempt == maxConflicts {
 			return err
 		}
