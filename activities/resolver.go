@@ -29,6 +29,8 @@ type resolver struct {
 	ask      func(ctx context.Context, taskID string) (contract.Endpoints, error)
 	ring     *secret.KeyRing
 	redactor *Redactor
+	// certificates is the folder of certificates that endpoints name.
+	certificates string
 
 	mu     sync.Mutex
 	cached map[string]*resolved
@@ -71,6 +73,9 @@ func (r *resolver) open(taskID string, side task.Side, s task.SealedSide) (task.
 	e, err := task.OpenEndpoint(taskID, side, s, r.ring)
 	if err != nil {
 		return task.Endpoint{}, fault.KeyMissing.Wrap(err, string(side))
+	}
+	if err := r.fill(side, &e.TLS); err != nil {
+		return task.Endpoint{}, err
 	}
 	r.redactor.Learn(e)
 	return e, nil

@@ -88,6 +88,7 @@ func run(ctx context.Context, args []string) error {
 	redactor := &activities.Redactor{}
 	steps := activities.New(client, options.Namespace, ring, redactor)
 	steps.Tell(alarms)
+	steps.Certificates(settings.Certificates)
 	workers, err := startWorkers(client, settings, steps, temporalconn.NewInterceptor(redactor))
 	if err != nil {
 		return err

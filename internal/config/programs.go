@@ -43,6 +43,8 @@ type Worker struct {
 	HTTP string
 	// MemoryMiB is what the activities of this process may use together.
 	MemoryMiB int
+	// Certificates is the folder of certificates that tasks refer to by name.
+	Certificates string
 	// Alarms says whom to tell of tasks that need somebody.
 	Alarms Alarms
 }
@@ -91,12 +93,14 @@ func ReadWorker(args []string, env func(string) string, out io.Writer) (Worker, 
 	s.Var("group", "SHARDLIFT_WORKER_GROUP", "default", "worker group: the tasks of this group come here", name(&w.Group))
 	s.Var("http", "SHARDLIFT_WORKER_HTTP", "", "listen address of /healthz, /readyz and /metrics; empty for none", optionalAddress(&w.HTTP))
 	s.Var("memory", "SHARDLIFT_MEMORY_MIB", "2048", "MiB that the activities of this process may use together", number(&w.MemoryMiB, 256, 1<<20))
+	s.Var("certificates", "SHARDLIFT_CERTIFICATES", "", "folder of the certificates that tasks refer to by name (ca_ref); empty is certificates in the data directory", text(&w.Certificates))
 	alarmSettings(s, &w.Alarms)
 	logSettings(s, &w.Log)
 	if err := s.Parse(args, env, out); err != nil {
 		return Worker{}, err
 	}
 	w.KeysFile = within(w.Data, w.KeysFile, "keys.json")
+	w.Certificates = within(w.Data, w.Certificates, "certificates")
 	return w, nil
 }
 
@@ -173,7 +177,7 @@ func everyVariable() []string {
 		"SHARDLIFT_TOKEN_FILE", "SHARDLIFT_SERVER", "SHARDLIFT_LOG_LEVEL", "SHARDLIFT_LOG_FORMAT", "SHARDLIFT_ROLES",
 		"SHARDLIFT_WORKER_GROUP", "SHARDLIFT_WORKER_HTTP", "SHARDLIFT_MEMORY_MIB", "SHARDLIFT_BEHIND_PROXY",
 		"SHARDLIFT_TLS_CERT", "SHARDLIFT_TLS_KEY", "SHARDLIFT_TEMPORAL_UI",
-		"SHARDLIFT_ALARM_WEBHOOK_FILE", "SHARDLIFT_ALARM_SECRET_FILE", "SHARDLIFT_ALARM_SMTP", "SHARDLIFT_ALARM_SMTP_USER",
+		"SHARDLIFT_CERTIFICATES", "SHARDLIFT_ALARM_WEBHOOK_FILE", "SHARDLIFT_ALARM_SECRET_FILE", "SHARDLIFT_ALARM_SMTP", "SHARDLIFT_ALARM_SMTP_USER",
 		"SHARDLIFT_ALARM_SMTP_PASSWORD_FILE", "SHARDLIFT_ALARM_SMTP_TLS", "SHARDLIFT_ALARM_FROM", "SHARDLIFT_ALARM_TO",
 	}
 }

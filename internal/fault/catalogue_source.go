@@ -12,6 +12,7 @@ var (
 	ObjectMissing      = Definition{"SL-2008", Operator, "a schema, table or column does not exist", "create it or take it out of the task, then resume"}
 	ValueRefused       = Definition{"SL-2009", Operator, "the server refuses a value", "make the destination's column as wide as the source's, then resume"}
 	StatementRefused   = Definition{"SL-2010", Operator, "the server refuses the statement", "report the error number with the server's version"}
+	CertificateMissing = Definition{"SL-2015", Operator, "a certificate that the task refers to cannot be used", "put it as NAME.pem into the folder of certificates of every worker (SHARDLIFT_CERTIFICATES), then retry"}
 	PacketTooLarge     = Definition{"SL-2011", Operator, "a statement is larger than the server's max_allowed_packet", "raise max_allowed_packet to twice the largest row plus 1 MiB, then resume"}
 	ServerReadOnly     = Definition{"SL-2012", Operator, "the server is read-only", "connect to the primary or switch read_only off, then resume"}
 	ServerFull         = Definition{"SL-2013", Operator, "the server's disk or table is full", "make room, then resume"}

@@ -85,10 +85,14 @@ func (n NodeRef) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("[data node
 // TLS says how a connection is encrypted and whom it trusts. The _file fields
 // are paths on the command line's machine; CA, Cert and Key are their PEM texts.
 type TLS struct {
-	Mode          string `yaml:"mode,omitempty" json:"mode,omitempty"` // disabled | preferred | required | verify-ca | verify-identity
-	CAFile        string `yaml:"ca_file,omitempty" json:"-"`
-	CertFile      string `yaml:"cert_file,omitempty" json:"-"`
-	KeyFile       string `yaml:"key_file,omitempty" json:"-"`
+	Mode     string `yaml:"mode,omitempty" json:"mode,omitempty"` // disabled | preferred | required | verify-ca | verify-identity
+	CAFile   string `yaml:"ca_file,omitempty" json:"-"`
+	CertFile string `yaml:"cert_file,omitempty" json:"-"`
+	KeyFile  string `yaml:"key_file,omitempty" json:"-"`
+	// CARef, CertRef and KeyRef name files <name>.pem in the workers' folder of certificates.
+	CARef         string `yaml:"ca_ref,omitempty" json:"ca_ref,omitempty"`
+	CertRef       string `yaml:"cert_ref,omitempty" json:"cert_ref,omitempty"`
+	KeyRef        string `yaml:"key_ref,omitempty" json:"key_ref,omitempty"`
 	CA            string `yaml:"-" json:"ca,omitempty"`
 	Cert          string `yaml:"-" json:"cert,omitempty"`
 	Key           string `yaml:"-" json:"key,omitempty"`

@@ -24,6 +24,7 @@ var (
 	namePattern    = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{3,49}$`)
 	groupPattern   = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,39}$`)
 	schemaPattern  = regexp.MustCompile("^[^`'\"<>/\\\\]{1,64}$")
+	refPattern     = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
 	maxCertificate = 500 << 10 // drs.md W-24
 )
 
@@ -81,6 +82,12 @@ func (v *validation) endpoint(at string, e Endpoint) {
 	v.check(slices.Contains([]string{"", "1.0", "1.1", "1.2", "1.3"}, e.TLS.MinVersion), at+".tls.min_version", "must be 1.0, 1.1, 1.2 or 1.3")
 	v.check((e.TLS.CertFile == "") == (e.TLS.KeyFile == ""), at+".tls.key_file", "cert_file and key_file belong together")
 	v.check((e.TLS.Cert == "") == (e.TLS.Key == ""), at+".tls.key", "certificate and key belong together")
+	v.check(e.TLS.CARef == "" || e.TLS.CAFile == "" && e.TLS.CA == "", at+".tls.ca_ref", "ca_file stands beside it: name one of them")
+	v.check((e.TLS.CertRef == "") == (e.TLS.KeyRef == ""), at+".tls.key_ref", "cert_ref and key_ref belong together")
+	v.check(e.TLS.CertRef == "" || e.TLS.CertFile == "" && e.TLS.Cert == "", at+".tls.cert_ref", "cert_file stands beside it: name one of them")
+	for field, ref := range map[string]string{"ca_ref": e.TLS.CARef, "cert_ref": e.TLS.CertRef, "key_ref": e.TLS.KeyRef} {
+		v.check(ref == "" || refPattern.MatchString(ref), at+".tls."+field, "a name of at most 80 letters, digits, - and _")
+	}
 	v.pem(at+".tls.ca", e.TLS.CA)
 	v.pem(at+".tls.cert", e.TLS.Cert)
 	for i, n := range e.DataNodes {

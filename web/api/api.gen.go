@@ -651,9 +651,14 @@ type SyncPoint struct {
 
 // TLS defines model for TLS.
 type TLS struct {
-	Ca            *string `json:"ca,omitempty"`
+	Ca *string `json:"ca,omitempty"`
+
+	// CaRef a file NAME.pem in the workers' folder of certificates
+	CaRef         *string `json:"ca_ref,omitempty"`
 	Cert          *string `json:"cert,omitempty"`
+	CertRef       *string `json:"cert_ref,omitempty"`
 	Key           *string `json:"key,omitempty"`
+	KeyRef        *string `json:"key_ref,omitempty"`
 	LegacyCiphers *bool   `json:"legacy_ciphers,omitempty"`
 	MinVersion    *string `json:"min_version,omitempty"`
 	Mode          *string `json:"mode,omitempty"`
