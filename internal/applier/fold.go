@@ -116,7 +116,11 @@ func (f *fold) strict() plan {
 		case f.keysDiffer(e):
 			p.deletes = append(p.deletes, e.before)
 			p.inserts = append(p.inserts, e.after)
-		case f.written(e):
+		case !f.written(e):
+		case f.mapping.Rewrite:
+			p.deletes = append(p.deletes, e.before)
+			p.inserts = append(p.inserts, e.after)
+		default:
 			p.upserts = append(p.upserts, e.after)
 		}
 	}

@@ -33,6 +33,10 @@ type Mapping struct {
 	Unique [][]int
 	// SecondaryUnique says whether a unique index besides the primary key exists on either side.
 	SecondaryUnique bool
+	// Rewrite says that a row that changes has to be deleted and inserted: an
+	// upsert names no column of the identity, and so the destination would set
+	// one that has ON UPDATE CURRENT_TIMESTAMP by itself.
+	Rewrite bool
 
 	// columns and forms belong to Pairs.
 	columns [][]byte
@@ -173,6 +177,9 @@ func (m *Mapping) findKeys() error {
 	if err := m.checkPrimary(m.sourceColumns(there)); err != nil {
 		return err
 	}
+	m.Rewrite = slices.ContainsFunc(m.Pairs, func(p Pair) bool {
+		return slices.Contains(m.Identity, p.Source) && m.Destination.Columns[p.Destination].AutoUpdate
+	})
 	m.addUnique(m.Primary)
 	for _, k := range m.Source.SecondaryUnique() {
 		m.SecondaryUnique = true

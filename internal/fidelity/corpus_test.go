@@ -242,7 +242,7 @@ func bytesAndLabels() []column {
 		{sql: "ENUM(" + labels(300) + ")", charset: "utf8mb4", shape: asLabels, values: []string{"1", "255", "256", "300"}},
 		{sql: "SET(" + labels(64) + ")", charset: "utf8mb4", shape: asLabels, values: []string{"''", "1", "0x8000000000000000", "18446744073709551615", "9007199254740993"}},
 		{sql: "SET(" + labels(9) + ")", charset: "utf8mb4", shape: asLabels, values: []string{"''", "'l9'", "511"}},
-		{sql: "VECTOR(3)", shape: asHex, since: 90000, only: "mysql", values: []string{"STRING_TO_VECTOR('[1,2.5,-0.0]')", "STRING_TO_VECTOR('[3.4028234e38,1e-45,16777217]')"}},
+		{sql: "VECTOR(3)", shape: asHex, since: 90000, only: "mysql", values: []string{"STRING_TO_VECTOR('[1,2.5,-0.0]')", "STRING_TO_VECTOR('[3.4028234e38,1e-37,16777217]')"}},
 		{sql: "JSON", shape: asHex, only: "mariadb", heavy: true, there: "LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", values: []string{`'{"b":1, "a": [1.0,  1e2]}'`, `'"ä"'`, `'null'`, `'  {}'`}},
 	}
 }

@@ -94,7 +94,7 @@ func open(t *testing.T, host string, port int, user, password, schema string) *s
 	t.Helper()
 	c := mysql.NewConfig()
 	c.Net, c.Addr, c.User, c.Passwd, c.DBName = "tcp", net.JoinHostPort(host, strconv.Itoa(port)), user, password, schema
-	c.Params = map[string]string{"time_zone": "'+00:00'", "sql_mode": "''", "charset": "utf8mb4"}
+	c.Params = map[string]string{"time_zone": "'+00:00'", "sql_mode": "'NO_AUTO_VALUE_ON_ZERO'", "charset": "utf8mb4"}
 	db, err := sql.Open("mysql", c.FormatDSN())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = db.Close() })

@@ -78,8 +78,8 @@ func (m *move) create(name, columns, there, route string) {
 	if there == "" {
 		there = columns
 	}
-	m.exec("CREATE TABLE " + name + " (" + columns + ") ENGINE=InnoDB")
-	statement := "CREATE TABLE " + name + " (" + there + ") ENGINE=InnoDB " + m.to.route(route)
+	m.exec("CREATE TABLE `" + name + "` (" + columns + ") ENGINE=InnoDB")
+	statement := "CREATE TABLE `" + name + "` (" + there + ") ENGINE=InnoDB " + m.to.route(route)
 	_, err := m.to.admin.ExecContext(m.t.Context(), statement)
 	require.NoError(m.t, err, statement)
 }

@@ -31,6 +31,7 @@ func ParseColumn(t ColumnText) (table.Column, error) {
 	c.Name, c.Nullable, c.HasDefault = t.Name, t.Nullable, t.HasDefault
 	c.AutoIncrement = strings.Contains(extra, "AUTO_INCREMENT")
 	c.Invisible = strings.Contains(extra, "INVISIBLE")
+	c.AutoUpdate = strings.Contains(extra, "ON UPDATE")
 	switch {
 	case strings.Contains(extra, "STORED GENERATED"), strings.Contains(extra, "PERSISTENT"):
 		c.Generated = table.GeneratedStored

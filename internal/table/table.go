@@ -83,6 +83,8 @@ type Column struct {
 	Invisible     bool      `json:"invisible,omitempty"`
 	AutoIncrement bool      `json:"auto_increment,omitempty"`
 	HasDefault    bool      `json:"has_default,omitempty"`
+	// AutoUpdate: ON UPDATE CURRENT_TIMESTAMP, also where an old server implies it.
+	AutoUpdate bool `json:"auto_update,omitempty"`
 }
 
 // Writable says whether an INSERT may name the column.
