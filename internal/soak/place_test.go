@@ -1,0 +1,269 @@
+//go:build faultpoint
+
+package soak
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"shardlift/internal/checkpoint"
+	"shardlift/internal/chunk"
+	"shardlift/internal/ddmsim/simtest"
+	"shardlift/internal/destination"
+	"shardlift/internal/selection"
+	"shardlift/internal/source"
+	"shardlift/internal/table"
+	"shardlift/internal/testdb"
+)
+
+// shards of the simulator.
+const shards = 3
+
+// place is a source schema and a destination, for one schedule after the other.
+type place struct {
+	t           testing.TB
+	schema, to  string
+	from, into  endpoint
+	db          *sql.DB // source, administrator
+	destination *sql.DB
+	nodes       *sql.DB // the server under the destination
+	sim         *simtest.Sim
+	user        string // the engine's account on the source
+	load        bool
+	tables      []string // of the schedule before
+	made        string   // how they were made
+	tasks       int
+	metadata    *destination.Destination // past every fault
+}
+
+func newPlace(t testing.TB, sharded bool) *place {
+	t.Helper()
+	server := testdb.Get(t, "mysql97")
+	return newPlaceOn(t, server, sharded)
+}
+
+func newPlaceOn(t testing.TB, server *testdb.Server, sharded bool, options ...simtest.Option) *place {
+	t.Helper()
+	p := &place{t: t, schema: server.Schema(t)}
+	p.db = server.DB(t, p.schema)
+	user, password := server.Account(t, "ALL ON *.*")
+	p.user = user
+	p.from = endpoint{Host: server.Host, Port: server.Port, User: user, Password: password}
+	if sharded {
+		p.sim = simtest.Start(t, shards, options...)
+		p.to, p.destination = p.sim.Schema, p.sim.DB(t)
+		p.into = endpoint{Host: p.sim.Host, Port: p.sim.Port, User: p.sim.User, Password: p.sim.Password}
+		p.nodes = p.sim.Nodes[0].DB(t, "")
+	} else {
+		p.to = server.Schema(t)
+		p.destination = server.DB(t, p.to)
+		user, password := server.Account(t, "ALL ON *.*") // not the one whose connections are cut
+		p.into = endpoint{Host: server.Host, Port: server.Port, User: user, Password: password}
+		p.nodes = p.destination
+	}
+	var err error
+	p.metadata, err = destination.Open(t.Context(), p.into.config(8), "auto")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = p.metadata.Close() })
+	_, err = checkpoint.Open(t.Context(), p.metadata, p.to, "first")
+	require.NoError(t, err)
+	// Allowed or not: LOAD DATA LOCAL is one kind of statement of many.
+	_, err = p.db.ExecContext(t.Context(), "SET GLOBAL local_infile = 1")
+	p.load = err == nil
+	return p
+}
+
+// prepare makes a schedule's tables with their first rows, and takes the plan.
+func (p *place) prepare(ctx context.Context, s *schedule, w *writer) (engine, error) {
+	if err := p.make(ctx, s.shapes); err != nil {
+		return engine{}, err
+	}
+	for range s.rows {
+		one := &s.shapes[w.rng.IntN(len(s.shapes))]
+		_, _ = p.db.ExecContext(ctx, "INSERT IGNORE INTO "+one.name+" VALUES "+w.row(one))
+	}
+	p.tasks++
+	e := s.engine
+	e.Source, e.Destination, e.Schema, e.To = p.from, p.into, p.schema, p.to
+	e.Task = fmt.Sprintf("soak-%d-%d", s.Seed, p.tasks)
+	return e, p.plan(ctx, &e)
+}
+
+// make gives empty tables: the ones of the schedule before when they are the same.
+func (p *place) make(ctx context.Context, shapes []shape) error {
+	var source, destination []string
+	for i := range shapes {
+		rule := ""
+		if p.sim != nil {
+			rule = " " + shapes[i].rule
+		}
+		source = append(source, shapes[i].create(false))
+		destination = append(destination, shapes[i].create(true)+rule)
+	}
+	made := strings.Join(append(source, destination...), ";")
+	if p.made == made {
+		for i := len(p.tables) - 1; i >= 0; i-- {
+			source[i], destination[i] = "DELETE FROM "+p.tables[i], "DELETE FROM "+p.tables[i]
+		}
+		slices.Reverse(source) // children first
+	} else {
+		p.made = ""
+		for i := len(p.tables) - 1; i >= 0; i-- {
+			source = append([]string{"DROP TABLE " + p.tables[len(p.tables)-1-i]}, source...)
+			destination = append([]string{"DROP TABLE " + p.tables[i]}, destination...)
+		}
+		p.tables = nil
+	}
+	for _, statement := range source {
+		if _, err := p.db.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("%s: %w", statement, err)
+		}
+	}
+	for _, statement := range destination {
+		if _, err := p.destination.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("%s: %w", statement, err)
+		}
+	}
+	if p.made != made {
+		p.tables = nil
+		for i := range shapes {
+			p.tables = append(p.tables, shapes[i].name)
+		}
+		p.made = made
+	}
+	return nil
+}
+
+// plan is what the planning activity does.
+func (p *place) plan(ctx context.Context, e *engine) error {
+	src, err := source.Open(ctx, e.Source.config(0), 2)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = src.Close() }()
+	selected := selection.Selection{{Schema: e.Schema, To: e.To}}
+	found, err := src.Catalogue(ctx, selected)
+	if err != nil {
+		return err
+	}
+	var names []table.Name
+	for _, t := range found {
+		names = append(names, t.Name)
+	}
+	if e.Start, err = src.StartPosition(ctx, names); err != nil {
+		return err
+	}
+	store, err := p.store(ctx, e.Task)
+	if err != nil {
+		return err
+	}
+	var tables []checkpoint.Table
+	var chunks []checkpoint.Chunk
+	for i, t := range found {
+		to, _, _ := selected.Match(t.Name)
+		tables = append(tables, checkpoint.Table{No: i + 1, Source: t.Name, Destination: to, Definition: t, Planned: true})
+		err := chunk.Plan(ctx, src, t, nil, chunk.Budget{Rows: 4}, func(r table.KeyRange, _ int64) error {
+			chunks = append(chunks, checkpoint.Chunk{No: int64(len(chunks) + 1), Table: i + 1, Range: r})
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if err := store.PutTables(ctx, tables); err != nil {
+		return err
+	}
+	if err := store.AddChunks(ctx, chunks); err != nil {
+		return err
+	}
+	return store.PrepareFences(ctx, []string{e.To})
+}
+
+// store opens the metadata of a task.
+func (p *place) store(ctx context.Context, task string) (*checkpoint.Store, error) {
+	return checkpoint.Open(ctx, p.metadata, p.to, task)
+}
+
+// breaks does what is outside the engine's process.
+func (p *place) breaks(ctx context.Context, k kind) {
+	ctx = context.WithoutCancel(ctx)
+	switch k {
+	case nodes:
+		p.sim.Server.Faults().CutNode(0)
+		p.sim.Server.Faults().CutNode(1)
+	case down:
+		p.sim.Server.Faults().NodeDown(1)
+		pause(100 * time.Millisecond)
+		p.sim.Server.Faults().NodeUp(1)
+	case router:
+		p.sim.Restart(p.t)
+	case cut:
+		p.killSource(ctx)
+	case leave:
+		p.hold(ctx)
+	}
+}
+
+// killSource ends every connection of the engine's account on the source.
+func (p *place) killSource(ctx context.Context) {
+	rows, err := p.db.QueryContext(ctx, "SELECT id FROM information_schema.processlist WHERE user = '"+p.user+"'")
+	if err != nil {
+		return
+	}
+	var ids []int64
+	for rows.Next() {
+		var id int64
+		if rows.Scan(&id) == nil {
+			ids = append(ids, id)
+		}
+	}
+	_ = rows.Close()
+	for _, id := range ids {
+		_, _ = p.db.ExecContext(ctx, fmt.Sprintf("KILL %d", id)) // it may have ended
+	}
+}
+
+// hold locks the rows of all tables on the destination for a moment, so that
+// the next statements wait.
+func (p *place) hold(ctx context.Context) {
+	tx, err := p.nodes.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	if err != nil {
+		return
+	}
+	for _, name := range p.tables {
+		databases := []string{p.to}
+		if p.sim != nil {
+			databases = databases[:0]
+			for n := range shards {
+				databases = append(databases, p.sim.Physical(n))
+			}
+		}
+		for _, database := range databases {
+			if rows, err := tx.QueryContext(ctx, "SELECT 1 FROM `"+database+"`."+name+" FOR UPDATE SKIP LOCKED"); err == nil {
+				_ = rows.Close()
+			}
+		}
+	}
+	go func() {
+		pause(200 * time.Millisecond)
+		_ = tx.Rollback()
+	}()
+}
+
+func pause(d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	<-timer.C
+}
+
+func readerOf(text string) func() io.Reader {
+	return func() io.Reader { return strings.NewReader(text) }
+}
