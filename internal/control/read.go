@@ -168,6 +168,9 @@ func (d *Details) activity(p *workflowpb.PendingActivityInfo) {
 	if p.GetState() != enumspb.PENDING_ACTIVITY_STATE_SCHEDULED {
 		last := signOfLife(p)
 		silent := time.Since(last)
+		if silent < lifeless && time.Since(p.GetLastStartedTime().AsTime()) >= lifeless {
+			step.Failure = nil // this attempt works, the one before is history
+		}
 		d.Alive = d.Alive || silent < lifeless
 		if p.GetLastHeartbeatTime() != nil && silent >= lifeless {
 			step.WaitingSince = &last

@@ -298,6 +298,7 @@ func TestDetails_AWorkerThatIsGoneIsWaitedForSinceItWasHeard(t *testing.T) {
 		alive bool
 	}{
 		"works":         {&workflowpb.PendingActivityInfo{State: started, Attempt: 1, LastStartedTime: ago(time.Hour), LastHeartbeatTime: ago(9 * time.Second)}, 0, true},
+		"works again":   {&workflowpb.PendingActivityInfo{State: started, Attempt: 2, LastStartedTime: ago(time.Hour), LastHeartbeatTime: ago(9 * time.Second), LastFailure: lost}, 0, true},
 		"just begun":    {&workflowpb.PendingActivityInfo{State: started, Attempt: 1, LastStartedTime: ago(time.Second)}, 0, true},
 		"silent":        {&workflowpb.PendingActivityInfo{State: started, Attempt: 1, LastStartedTime: ago(time.Hour), LastHeartbeatTime: ago(2 * time.Minute)}, 2 * time.Minute, false},
 		"never taken":   {&workflowpb.PendingActivityInfo{State: scheduled, Attempt: 1, ScheduledTime: ago(30 * time.Second)}, 30 * time.Second, false},
