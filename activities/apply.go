@@ -25,7 +25,14 @@ import (
 
 // Connections of the destination that the apply leaves to comparison,
 // inspection and its own metadata.
-const applyReserve = compareAtDestination + shortConnections + 2
+const applyReserve = compareAtDestination + shortConnections + applyOwn
+
+const (
+	// applyOwn are the apply's connections besides those of its lanes.
+	applyOwn = 2
+	// lanesBesideCopy are the apply's lanes while the copy goes on.
+	lanesBesideCopy = 2
+)
 
 // ApplyBinlog brings the stream of changes to the destination for a time box.
 func (a *Activities) ApplyBinlog(ctx context.Context, in contract.ApplyIn) (contract.ApplyOut, error) {
@@ -40,7 +47,10 @@ func (a *Activities) ApplyBinlog(ctx context.Context, in contract.ApplyIn) (cont
 
 func (a *Activities) apply(ctx context.Context, t *resolved, in contract.ApplyIn, attempt int32, step *step) (out contract.ApplyOut, err error) {
 	lanes := min(max(t.Spec.Destination.MaxConnections-applyReserve, 1), applier.DefaultLanes)
-	d, s, err := openStore(ctx, t, lanes+2)
+	if in.BesideCopy {
+		lanes = min(lanes, lanesBesideCopy)
+	}
+	d, s, err := openStore(ctx, t, lanes+applyOwn)
 	if err != nil {
 		return out, err
 	}
@@ -60,9 +70,14 @@ func (a *Activities) apply(ctx context.Context, t *resolved, in contract.ApplyIn
 	step.measure(t)
 	turn := a.takeTurn(ctx, step)
 	watchDelay := a.watchDelay(ctx, step, t)
+	var gate *applier.Gate
+	if in.BesideCopy { // the copy holds the apply back, which is no delay to be alarmed about
+		gate = &applier.Gate{Visible: src.Low, Lows: s.Lows}
+		watchDelay = func(contract.ApplyBeat) {}
+	}
 	err = fenced(ctx, s, fmt.Sprintf("apply/%d", in.Group), in.Owner, attempt, t.Spec.Objects, func(fence *checkpoint.Fence) error {
 		out, err = applier.Run(ctx, applier.Config{
-			Group: in.Group, Start: in.Start, CopyEnd: in.CopyEnd, Stop: in.Stop, Box: in.Box, Lanes: lanes,
+			Group: in.Group, Start: in.Start, CopyEnd: in.CopyEnd, Gate: gate, Stop: in.Stop, Box: in.Box, Lanes: lanes,
 			ReportDivergence: t.Spec.Policy.Divergence == "report",
 			Open:             f.open, Head: src.Head, Mapping: f.mapping, DDL: f.judge,
 			Destination: d, Store: s, Fence: fence, Drain: turn.drain,

@@ -15,6 +15,7 @@ import (
 	"shardlift/internal/destination"
 	"shardlift/internal/dialect"
 	"shardlift/internal/fault"
+	"shardlift/internal/position"
 	"shardlift/internal/selection"
 	"shardlift/internal/task"
 	"shardlift/internal/throttle"
@@ -39,7 +40,11 @@ func (a *Activities) CopyLane(ctx context.Context, in contract.CopyLaneIn) (cont
 }
 
 func (a *Activities) copyLane(ctx context.Context, t *resolved, in contract.CopyLaneIn, attempt int32, step *step) (out contract.CopyLaneOut, err error) {
-	share := max(t.Spec.Destination.MaxConnections/max(in.Lanes, 1), 2) // one for the metadata, the rest write
+	connections := t.Spec.Destination.MaxConnections
+	if in.ApplyBeside {
+		connections -= lanesBesideCopy + applyOwn
+	}
+	share := max(connections/max(in.Lanes, 1), 2) // one for the metadata, the rest write
 	d, s, err := openStore(ctx, t, share)
 	if err != nil {
 		return out, err
@@ -51,10 +56,14 @@ func (a *Activities) copyLane(ctx context.Context, t *resolved, in contract.Copy
 		return out, err
 	}
 	defer func() { _ = src.Close() }()
-	if err := src.CheckHistory(ctx, in.Start); err != nil {
+	needed, err := neededFrom(ctx, s, in.Start)
+	if err != nil {
 		return out, err
 	}
-	src.Pin(in.Start)
+	if err := src.CheckHistory(ctx, needed); err != nil {
+		return out, err
+	}
+	src.Pin(needed)
 	tables, err := s.Tables(ctx)
 	if err != nil {
 		return out, err
@@ -73,6 +82,16 @@ func (a *Activities) copyLane(ctx context.Context, t *resolved, in contract.Copy
 		return err
 	})
 	return out, err
+}
+
+// neededFrom is from where the binlog is still needed: the checkpoint when an
+// apply has begun beside the copy, else the start position.
+func neededFrom(ctx context.Context, s *checkpoint.Store, start position.Position) (position.Position, error) {
+	c, err := s.Load(ctx, 0)
+	if err != nil || c == nil || c.Position.IsZero() {
+		return start, err
+	}
+	return c.Position, nil
 }
 
 // fenced owns a unit while f works: older attempts are shut out before. The unit

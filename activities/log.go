@@ -16,6 +16,7 @@ import (
 // Levels of the task's log.
 const (
 	levelInfo  = "info"
+	levelWarn  = "warn"
 	levelError = "error"
 )
 

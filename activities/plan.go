@@ -77,10 +77,32 @@ func (a *Activities) plan(ctx context.Context, t *resolved, former contract.Plan
 			return contract.PlanCopyOut{}, err
 		}
 	}
-	if out, err = p.cut(ctx); err == nil {
+	out, err = p.cut(ctx)
+	if err == nil {
+		out.ApplyDuring, err = p.appliesDuring(ctx)
+	}
+	if err == nil {
+		if p.asksForDuring() && !out.ApplyDuring {
+			a.note(ctx, s, levelWarn, "policy.apply during-copy needs a source with GTIDs, MySQL 5.7 or newer or MariaDB: the binlog is applied after the copy")
+		}
 		a.note(ctx, s, levelInfo, "planned %d chunks of %d tables from position %s", out.Chunks, out.Tables, out.Start)
 	}
 	return out, err
+}
+
+// asksForDuring says whether the task wants the stream applied beside the copy.
+func (p *planner) asksForDuring() bool {
+	return p.t.Spec.Type == task.FullIncremental && p.t.Spec.Policy.Apply == task.DuringCopy
+}
+
+// appliesDuring says whether it is: where the source can tell what a SELECT sees
+// (decisions/0004).
+func (p *planner) appliesDuring(ctx context.Context) (bool, error) {
+	if !p.asksForDuring() {
+		return false, nil
+	}
+	low, err := p.src.Low(ctx)
+	return err == nil && low.HasGTID() && p.beat.Start.HasGTID(), err
 }
 
 // begin drops what an older plan left, takes the start position and stores the

@@ -35,10 +35,10 @@ func (a *Activities) WatchSource(ctx context.Context, in contract.WatchIn) (cont
 		return contract.WatchOut{}, err
 	}
 	work, step := begin(ctx)
-	return contract.WatchOut{}, step.end(a.watch(work, t, in.Start, step))
+	return contract.WatchOut{}, step.end(a.watch(work, t, in, step))
 }
 
-func (a *Activities) watch(ctx context.Context, t *resolved, start position.Position, step *step) error {
+func (a *Activities) watch(ctx context.Context, t *resolved, in contract.WatchIn, step *step) error {
 	d, s, err := openStore(ctx, t, 1)
 	if err != nil {
 		return err
@@ -50,12 +50,15 @@ func (a *Activities) watch(ctx context.Context, t *resolved, start position.Posi
 	}
 	defer func() { _ = src.Close() }()
 	view := a.viewOf(ctx, t.TaskID)
-	w := &watcher{t: t, store: s, src: src, start: start, tell: a.tellAlarm}
+	w := &watcher{t: t, store: s, src: src, start: in.Start, tell: a.tellAlarm}
 	if view.StartedAt != nil {
 		w.began = *view.StartedAt
 	}
 	w.alarmed = slices.ContainsFunc(view.Alarms, func(x contract.TaskAlarm) bool { return x.Kind == contract.AlarmPurge })
-	copying, err := w.copying(ctx)
+	copying := false
+	if !in.ApplyDuring {
+		copying, err = w.copying(ctx)
+	}
 	if err != nil {
 		return err
 	}
@@ -66,7 +69,7 @@ func (a *Activities) watch(ctx context.Context, t *resolved, start position.Posi
 		var reader sync.WaitGroup
 		defer reader.Wait()
 		defer cancel()
-		reader.Go(func() { statements <- w.watchStatements(reading, start) })
+		reader.Go(func() { statements <- w.watchStatements(reading, in.Start) })
 	}
 	if copying || t.Spec.Type == task.Full {
 		every = progressEvery

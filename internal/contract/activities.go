@@ -65,12 +65,14 @@ type PlanCopyIn struct {
 
 // PlanCopyOut says what the copy will do.
 type PlanCopyOut struct {
-	Epoch          int64             `json:"epoch"`
-	Start          position.Position `json:"start"` // zero for a full-only task without binlog
-	Tables         int               `json:"tables"`
-	Chunks         int               `json:"chunks"`
-	RowsEstimated  int64             `json:"rows_estimated"`
-	BytesEstimated int64             `json:"bytes_estimated"`
+	Epoch int64             `json:"epoch"`
+	Start position.Position `json:"start"` // zero for a full-only task without binlog
+	// ApplyDuring: the stream is applied beside the copy (policy.apply, where the source allows it).
+	ApplyDuring    bool  `json:"apply_during,omitempty"`
+	Tables         int   `json:"tables"`
+	Chunks         int   `json:"chunks"`
+	RowsEstimated  int64 `json:"rows_estimated"`
+	BytesEstimated int64 `json:"bytes_estimated"`
 }
 
 // CopyLaneIn runs one lane for a time box.
@@ -85,8 +87,11 @@ type CopyLaneIn struct {
 	Connections int `json:"connections"`
 	// DeleteFirst: each chunk deletes its range before it writes (after a reset).
 	DeleteFirst bool `json:"delete_first,omitempty"`
-	// Start is the start position: every connection proves that its server has it.
+	// Start is the start position: every connection proves that its server has it,
+	// or the checkpoint when the apply has begun.
 	Start position.Position `json:"start"`
+	// ApplyBeside: the apply runs at the same time and has connections of its own.
+	ApplyBeside bool `json:"apply_beside,omitempty"`
 }
 
 // CopyLaneOut says whether chunks are left.
@@ -109,6 +114,8 @@ type HeadOut struct {
 type WatchIn struct {
 	TaskRef
 	Start position.Position `json:"start"`
+	// ApplyDuring: the apply runs beside the copy and judges statements itself.
+	ApplyDuring bool `json:"apply_during,omitempty"`
 }
 
 // WatchOut is the last look of WatchSource, which ends by cancellation only: it
@@ -134,6 +141,8 @@ type ApplyIn struct {
 	Stop *position.Position `json:"stop,omitempty"`
 	// PassDDL is the position of a statement the operator has applied on the destination.
 	PassDDL *position.Position `json:"pass_ddl,omitempty"`
+	// BesideCopy: the copy has not ended; nothing passes the low position of a chunk that is being copied.
+	BesideCopy bool `json:"beside_copy,omitempty"`
 }
 
 // ApplyOut is where the box ended.

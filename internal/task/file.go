@@ -106,7 +106,11 @@ type Policy struct {
 	Truncate   string `yaml:"truncate,omitempty" json:"truncate,omitempty"`     // apply | stop
 	Divergence string `yaml:"divergence,omitempty" json:"divergence,omitempty"` // stop | report
 	Sequences  string `yaml:"sequences,omitempty" json:"sequences,omitempty"`   // selected | all
+	Apply      string `yaml:"apply,omitempty" json:"apply,omitempty"`           // after-copy | during-copy
 }
+
+// DuringCopy is the value of Policy.Apply that applies the binlog beside the copy.
+const DuringCopy = "during-copy"
 
 // Limits bound the copy; 0 is no limit.
 type Limits struct {
@@ -140,6 +144,7 @@ func (f *File) SetDefaults() {
 	setDefault(&f.Policy.Truncate, "apply")
 	setDefault(&f.Policy.Divergence, "stop")
 	setDefault(&f.Policy.Sequences, "selected")
+	setDefault(&f.Policy.Apply, "after-copy")
 	setDefault(&f.Source.Port, 3306)
 	setDefault(&f.Destination.Port, 3306)
 	setDefault(&f.Source.MaxConnections, 10)

@@ -120,6 +120,7 @@ func (v *validation) policy(p Policy) {
 	one("truncate", p.Truncate, "apply", "stop")
 	one("divergence", p.Divergence, "stop", "report")
 	one("sequences", p.Sequences, "selected", "all")
+	one("apply", p.Apply, "after-copy", DuringCopy)
 }
 
 // tags follow drs.md 1.6.

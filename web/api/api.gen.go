@@ -500,6 +500,7 @@ type PauseCommand struct {
 
 // Policy defines model for Policy.
 type Policy struct {
+	Apply      *string `json:"apply,omitempty"`
 	Ddl        *string `json:"ddl,omitempty"`
 	Divergence *string `json:"divergence,omitempty"`
 	Sequences  *string `json:"sequences,omitempty"`
