@@ -68,19 +68,22 @@ func (d *Destination) connectionID(ctx context.Context, conn *sql.Conn) (string,
 }
 
 // clientOf returns the hash of the address a connection comes from; ok is false
-// when the server shows no such connection.
+// when the server shows no such connection. It asks SHOW PROCESSLIST: the list of
+// information_schema fails with 3854 on MySQL 9 while anybody's statement with
+// bytes that are no text is running, such as ours.
 func clientOf(ctx context.Context, q mysqlconn.Querier, id string) (hash string, ok bool, err error) {
-	var host sql.NullString
-	err = q.QueryRowContext(ctx, "SELECT HOST FROM information_schema.PROCESSLIST WHERE ID = "+id).Scan(&host)
-	if errors.Is(err, sql.ErrNoRows) {
-		return "", false, nil
-	}
+	list, err := records(ctx, q, "SHOW PROCESSLIST")
 	if err != nil {
-		return "", false, mysqlconn.Fault(err, "destination")
+		return "", false, err
 	}
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(host.String))
-	return strconv.FormatUint(uint64(h.Sum32()), 16), true, nil
+	for _, r := range list {
+		if r["id"] == id {
+			h := fnv.New32a()
+			_, _ = h.Write([]byte(r["host"]))
+			return strconv.FormatUint(uint64(h.Sum32()), 16), true, nil
+		}
+	}
+	return "", false, nil
 }
 
 // ID names the connection for Destination.Kill. It is opaque.
