@@ -26,6 +26,7 @@ type CopyInput struct {
 	Connections int               `json:"connections"`
 	DeleteFirst bool              `json:"delete_first,omitempty"`
 	Start       position.Position `json:"start"`
+	ApplyBeside bool              `json:"apply_beside,omitempty"`
 	Rows        int64             `json:"rows,omitempty"`
 	Bytes       int64             `json:"bytes,omitempty"`
 }
@@ -83,7 +84,7 @@ func runLane(ctx workflow.Context, p place, in *CopyInput, lane int) (finished b
 		out, err := call(ctx, p, contract.CopyLane, fmt.Sprintf("copy, lane %d of %d", lane+1, in.Lanes), contract.CopyLaneIn{
 			TaskRef: in.TaskRef, Owner: contract.Owner{Epoch: in.Epoch, Box: in.Box, FenceConfirmed: confirmed},
 			Lane: lane, Lanes: in.Lanes, Box: copyBox, Connections: in.Connections,
-			DeleteFirst: in.DeleteFirst, Start: in.Start,
+			DeleteFirst: in.DeleteFirst, Start: in.Start, ApplyBeside: in.ApplyBeside,
 		})
 		if err != nil {
 			return false, err

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"shardlift/internal/contract"
@@ -19,6 +20,38 @@ func (m *migration) applyPhase(ctx workflow.Context) error {
 	})
 }
 
+// copyAndApply applies the stream beside the copy (rule 2). The end of the copy
+// ends it: the incremental phase goes on at its checkpoint. It returns when both
+// have returned; an error of one cancels the other.
+func (m *migration) copyAndApply(parent workflow.Context) error {
+	ctx, cancel := workflow.WithCancel(parent)
+	defer cancel()
+	confirmed := m.FenceConfirmed // the copy takes the operator's word, which is about both
+	var copyErr, applyErr error
+	var copied, applied bool
+	workflow.GoNamed(ctx, "copy", func(ctx workflow.Context) {
+		copyErr = m.copyTables(ctx)
+		copied = true
+		cancel()
+	})
+	workflow.GoNamed(ctx, "apply", func(ctx workflow.Context) {
+		m.FenceConfirmed = confirmed
+		for applyErr == nil && ctx.Err() == nil {
+			applyErr = m.applyBeside(ctx)
+		}
+		applied = true
+		cancel()
+	})
+	free, _ := workflow.NewDisconnectedContext(parent)
+	if err := workflow.Await(free, func() bool { return copied && applied }); err != nil {
+		return err
+	}
+	if copyErr != nil && applyErr != nil && temporal.IsCanceledError(copyErr) {
+		return applyErr
+	}
+	return copyErr
+}
+
 // applyFrom is where the apply goes on as far as the workflow knows; the
 // checkpoint row knows better.
 func (m *migration) applyFrom() position.Position {
@@ -35,12 +68,27 @@ func (m *migration) applyBox(ctx workflow.Context, stop *position.Position) (con
 	if stop != nil {
 		summary = "apply changes up to the stop position"
 	}
-	in := contract.ApplyIn{
-		TaskRef: m.ref(), Owner: m.owner(), Box: applyBox, Start: m.Plan.Start, Stop: stop, PassDDL: m.PassDDL,
-	}
+	in := m.applyIn()
+	in.Stop = stop
 	if m.CopyEnd != nil {
 		in.CopyEnd = *m.CopyEnd
 	}
+	return m.runApply(ctx, summary, in)
+}
+
+// applyBeside runs one box while the copy goes on.
+func (m *migration) applyBeside(ctx workflow.Context) error {
+	in := m.applyIn()
+	in.BesideCopy = true
+	_, err := m.runApply(ctx, "apply changes beside the copy", in)
+	return err
+}
+
+func (m *migration) applyIn() contract.ApplyIn {
+	return contract.ApplyIn{TaskRef: m.ref(), Owner: m.owner(), Box: applyBox, Start: m.Plan.Start, PassDDL: m.PassDDL}
+}
+
+func (m *migration) runApply(ctx workflow.Context, summary string, in contract.ApplyIn) (contract.ApplyOut, error) {
 	out, err := call(ctx, m.place, contract.ApplyBinlog, summary, in)
 	if err != nil {
 		return out, err

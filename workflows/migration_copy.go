@@ -17,7 +17,11 @@ import (
 // last read (rule 2), since safe mode lasts until it has passed.
 func (m *migration) copyPhase(ctx workflow.Context) error {
 	if !m.CopyDone {
-		if err := m.beside(ctx, m.Plan.Start, m.copyTables); err != nil {
+		start, work := m.Plan.Start, m.copyTables
+		if m.Plan.ApplyDuring { // set by the plan, so histories without it replay as they were
+			start, work = m.applyFrom(), m.copyAndApply
+		}
+		if err := m.beside(ctx, start, work); err != nil {
 			return err
 		}
 		m.CopyDone = true
@@ -46,7 +50,7 @@ func (m *migration) copyTables(ctx workflow.Context) error {
 	in := CopyInput{
 		TaskRef: m.ref(), Epoch: m.Plan.Epoch, Box: m.Box, FenceConfirmed: m.FenceConfirmed,
 		WorkerGroup: m.place.Group, HeartbeatTimeout: m.place.Heartbeat, Lanes: lanes, Connections: each,
-		DeleteFirst: m.DeleteFirst, Start: m.Plan.Start,
+		DeleteFirst: m.DeleteFirst, Start: m.Plan.Start, ApplyBeside: m.Plan.ApplyDuring,
 	}
 	m.FenceConfirmed = false
 	ctx = copyChild(ctx, m.place, fmt.Sprintf("copy %d tables in %d chunks", m.Plan.Tables, m.Plan.Chunks))
@@ -87,7 +91,7 @@ func (m *migration) watch(ctx workflow.Context, start position.Position) error {
 	m.PurgeAt = nil // its heartbeats tell
 	for ctx.Err() == nil {
 		_, err := call(ctx, m.place, contract.WatchSource, "watch binlog retention, statements and load of the source",
-			contract.WatchIn{TaskRef: m.ref(), Start: start})
+			contract.WatchIn{TaskRef: m.ref(), Start: start, ApplyDuring: m.Plan.ApplyDuring})
 		m.keepLastLook(err)
 		if ctx.Err() != nil {
 			return nil
