@@ -124,7 +124,7 @@ func (s *Stream) formatted(h *replication.EventHeader, e *replication.FormatDesc
 	if strings.Contains(e.ServerVersion, "MariaDB") != (s.config.From.Flavor == position.MariaDB) {
 		return fault.ServerChanged.New(object, "the binlog is of %s", e.ServerVersion)
 	}
-	if !s.byGTID && s.place.created != 0 && s.place.created != h.Timestamp {
+	if s.place.created != 0 && s.place.created != h.Timestamp {
 		return fault.HistoryLost.New(object, "file %s was made at another time than the file of this name before", s.place.file)
 	}
 	s.place.created = h.Timestamp
@@ -150,12 +150,24 @@ func (s *Stream) rotated(e *replication.RotateEvent) error {
 	if file == s.place.file {
 		return nil
 	}
+	if isBefore(file, s.place.file) {
+		return fault.HistoryLost.New(object, "the source goes on with the file %s after %s", file, s.place.file)
+	}
 	if err := s.interrupted(); err != nil {
 		return err
 	}
 	s.skipTo = 0
 	s.place = place{file: file, offset: e.Position}
 	return nil
+}
+
+// isBefore says whether a file of the same series is an older one: numbers begin
+// again after RESET.
+func isBefore(file, other string) bool {
+	a, okA := position.FileNumber(file)
+	b, okB := position.FileNumber(other)
+	series := func(name string) string { return name[:strings.LastIndexByte(name, '.')] }
+	return okA && okB && a < b && series(file) == series(other)
 }
 
 // interrupted ends a transaction that the source did not finish: it crashed

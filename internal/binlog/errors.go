@@ -64,9 +64,9 @@ func answerError(e *mysql.MyError) error {
 		return mysqlconn.Fault(&driver.MySQLError{Number: e.Code}, "binlog connection")
 	case has("same server_uuid/server_id"), has("same server id"):
 		return fault.ServerIDTaken.New(object, "")
-	case has("purged"), has("could not find first log"), has("could not find next log"), has("could not open log file"), has("not in the master's binlog"):
+	case has("purged"), has("could not find first log"), has("could not find next log"), has("could not open log file"):
 		return fault.BinlogPurged.New(object, "error %d", e.Code)
-	case has("impossible position"), has("position > file size"), has("more gtids than"), has("has diverged"), has("missing transactions"):
+	case has("impossible position"), has("position > file size"), has("more gtids than"), has("has diverged"), has("not in the master's binlog"), has("missing transactions"):
 		return fault.HistoryLost.New(object, "error %d", e.Code)
 	default:
 		return fault.BinlogUnreadable.New(object, "error %d", e.Code)

@@ -364,6 +364,29 @@ func TestStream_HistoryOfAnotherSourceStops(t *testing.T) {
 	require.ErrorIs(t, err, fault.HistoryLost)
 }
 
+// Numbers that begin again are another history, should a server go on with it.
+func TestRule9_HistoryThatBeginsAgainStops(t *testing.T) {
+	script := func() *script {
+		return newScript().gtid(1).query("BEGIN").insert(1).xid().gtid(2).query("BEGIN").insert(2).xid()
+	}
+	events, err := drain(script().gtid(1).query("BEGIN").insert(9).xid().stream(t, true))
+	require.ErrorIs(t, err, fault.HistoryLost, "a GTID comes twice")
+	require.NotContains(t, ops(events, true), "+9")
+
+	s := script()
+	s.add(replication.ROTATE_EVENT, replication.LOG_EVENT_ARTIFICIAL_F, append(le(4, 8), "bin.000003"...)).format()
+	_, err = drain(s.stream(t, false))
+	require.ErrorIs(t, err, io.EOF, "a number may be left out")
+	s.add(replication.ROTATE_EVENT, replication.LOG_EVENT_ARTIFICIAL_F, append(le(4, 8), "bin.000002"...)).format()
+	for _, byGTID := range []bool{true, false} {
+		_, err = drain(s.stream(t, byGTID))
+		require.ErrorIs(t, err, fault.HistoryLost, "files go back")
+	}
+	other := script().add(replication.ROTATE_EVENT, replication.LOG_EVENT_ARTIFICIAL_F, append(le(4, 8), "mysql-bin.000001"...)).format()
+	_, err = drain(other.stream(t, true))
+	require.ErrorIs(t, err, io.EOF, "a new series after log_bin was changed")
+}
+
 func TestStream_StatementsOnlyGivesNoRows(t *testing.T) {
 	events, err := drain(newScript().query("BEGIN").insert(1).xid().query("TRUNCATE t").stream(t, false, func(c *Config) { c.StatementsOnly = true }))
 	require.ErrorIs(t, err, io.EOF)

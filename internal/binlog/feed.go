@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/go-mysql-org/go-mysql/replication"
 	"golang.org/x/sync/semaphore"
 
+	"shardlift/internal/fault"
 	"shardlift/internal/mysqlconn"
 	"shardlift/internal/position"
 )
@@ -49,6 +51,9 @@ type syncerFeed struct {
 	ctx         context.Context // ends with close
 	cancel      context.CancelFunc
 	watcher     sync.WaitGroup
+	// identity is the server that this dump comes from.
+	identity string
+	refusal  error // of prepare
 	// failed is closed after err was set.
 	failed chan struct{}
 	err    error
@@ -78,7 +83,7 @@ func openFeed(ctx context.Context, c Config, file string, offset uint32) (f *syn
 		Localhost: "shardlift", TLSConfig: encryption, Dialer: f.connections.dialContext,
 		RawModeEnabled: true, VerifyChecksum: true, DiscardGTIDSet: true,
 		HeartbeatPeriod: c.Heartbeat, DisableRetrySync: true, EventCacheCount: 1,
-		SynchronousEventHandler: f, Option: prepareDump,
+		SynchronousEventHandler: f, Option: func(conn *client.Conn) error { f.refusal = f.prepare(conn, c.From); return f.refusal },
 		// The syncer logs host and user.
 		Logger: slog.New(slog.DiscardHandler),
 	})
@@ -89,6 +94,9 @@ func openFeed(ctx context.Context, c Config, file string, offset uint32) (f *syn
 	}
 	if err != nil {
 		f.close()
+		if _, known := fault.As(f.refusal); known {
+			err = f.refusal
+		}
 		return nil, connectError(ctx, err)
 	}
 	f.watcher.Go(func() {
@@ -123,10 +131,85 @@ func attemptID(id uint32) uint32 {
 	return id&^varied | rand.Uint32()&varied
 }
 
-// prepareDump sets what the dump's session needs.
-func prepareDump(c *client.Conn) error {
-	_, err := c.Execute(fmt.Sprintf("SET SESSION net_write_timeout=%d", int(netWriteTimeout.Seconds())))
-	return err
+// prepare sets what the dump's session needs, and makes sure that this very
+// connection leads to a server with the history of the start position: another
+// connection may have led to another server behind the same address (rule 9).
+func (f *syncerFeed) prepare(c *client.Conn, from position.Position) (err error) {
+	if _, err := c.Execute(fmt.Sprintf("SET SESSION net_write_timeout=%d", int(netWriteTimeout.Seconds()))); err != nil {
+		return err //nolint:wrapcheck // streamError maps it
+	}
+	if f.identity, err = identityOf(c, from.Flavor); err != nil {
+		return err
+	}
+	if !from.HasGTID() {
+		if from.Server != "" && from.Server != f.identity {
+			return fault.ServerChanged.New(from.String(), "")
+		}
+		return nil
+	}
+	variable := "gtid_executed"
+	if from.Flavor == position.MariaDB {
+		variable = "gtid_binlog_state"
+	}
+	executed, err := scalar(c, "SELECT @@GLOBAL."+variable)
+	if err != nil {
+		return err
+	}
+	ok, err := from.InHistory(executed)
+	if err == nil && !ok {
+		return fault.HistoryLost.New(from.String(), "")
+	}
+	if err != nil || from.Server != f.identity {
+		return err
+	}
+	return fileReached(c, from)
+}
+
+// fileReached makes sure that the files of the position's own server go as far
+// as the position: their numbers begin again after RESET and in a backup.
+func fileReached(c *client.Conn, from position.Position) error {
+	r, err := c.Execute("SHOW BINARY LOGS")
+	if err != nil {
+		return nil // the right to list them may be missing
+	}
+	defer r.Close()
+	rows := r.RowNumber()
+	if rows == 0 {
+		return nil
+	}
+	last, err := r.GetString(rows-1, 0)
+	if err == nil && isBefore(last, from.File) {
+		return fault.HistoryLost.New(from.String(), "the file does not exist")
+	}
+	return err //nolint:wrapcheck // streamError maps it
+}
+
+// identityOf is what mysqlconn.Capabilities.Identity is, asked on the dump's connection.
+func identityOf(c *client.Conn, flavor position.Flavor) (string, error) {
+	if flavor == position.MySQL {
+		uuid, err := scalar(c, "SELECT @@GLOBAL.server_uuid")
+		if err == nil {
+			return uuid, nil
+		}
+		const unknownVariable = 1193 // before 5.6
+		var answer *mysql.MyError
+		if !errors.As(err, &answer) || answer.Code != unknownVariable {
+			return "", err
+		}
+	}
+	id, err := scalar(c, "SELECT @@GLOBAL.server_id")
+	return "id:" + id, err
+}
+
+// scalar asks one value.
+func scalar(c *client.Conn, query string) (string, error) {
+	r, err := c.Execute(query)
+	if err != nil {
+		return "", err //nolint:wrapcheck // streamError maps it
+	}
+	defer r.Close()
+	value, err := r.GetString(0, 0)
+	return strings.Clone(value), err //nolint:wrapcheck // Close gives the memory back
 }
 
 // HandleEvent takes an event from the syncer and waits until there is room.
@@ -188,10 +271,13 @@ func (f *syncerFeed) close() {
 // its start and dropping what lies before.
 func startOffset(p position.Position) (offset uint32, skipTo uint64) {
 	if p.Offset > math.MaxUint32 {
-		return 4, p.Offset
+		return fileHeader, p.Offset
 	}
-	return uint32(max(p.Offset, 4)), 0
+	return uint32(max(p.Offset, fileHeader)), 0
 }
+
+// fileHeader is where the first event of a file begins.
+const fileHeader = 4
 
 // connectError maps what goes wrong before the first event.
 func connectError(ctx context.Context, err error) error {

@@ -22,6 +22,9 @@ func (s *Stream) began(gtid string, at time.Time) error {
 			return err
 		}
 	}
+	if s.byGTID && s.done.set.Has(gtid) { // numbers begin again after RESET
+		return fault.HistoryLost.New(object, "the GTID %s comes a second time", gtid)
+	}
 	s.tx = transaction{open: true, gtid: gtid, time: at, start: s.done}
 	if s.byGTID && !s.holes() { // an XA transaction may hold the position here
 		s.tx.start.set = s.done.set.Clone()

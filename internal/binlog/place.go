@@ -56,7 +56,7 @@ type committed struct {
 // at makes a position of it.
 func (s *Stream) at(c committed) position.Position {
 	p := position.Position{
-		Flavor: s.config.From.Flavor, Server: s.config.Capabilities.Identity(),
+		Flavor: s.config.From.Flavor, Server: s.identity,
 		File: c.place.file, Offset: c.place.offset, Created: c.place.created,
 	}
 	if s.byGTID {

@@ -3,12 +3,14 @@ package binlog
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"slices"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
 	"github.com/go-mysql-org/go-mysql/replication"
 
 	"shardlift/internal/fault"
+	"shardlift/internal/position"
 	"shardlift/internal/table"
 )
 
@@ -30,6 +32,10 @@ func (s *Stream) mapTable(e *replication.TableMapEvent) error {
 		return nil
 	}
 	definition, err := s.config.Tables.Table(s.fold(name))
+	if errors.Is(err, fault.TableUnplanned) && s.isSequence(e) {
+		s.current[e.TableID] = &mapped{}
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -45,6 +51,15 @@ func (s *Stream) mapTable(e *replication.TableMapEvent) error {
 	}
 	s.current[e.TableID] = known
 	return nil
+}
+
+// isSequence recognizes a sequence of MariaDB, which a wildcard matches and no
+// catalogue lists as a table: NEXTVAL writes its one row into the binlog, whose
+// columns are always the same (sql/sql_sequence.cc). A table of this form that
+// is not in the task was seen when its CREATE TABLE came.
+func (s *Stream) isSequence(e *replication.TableMapEvent) bool {
+	const big, tiny = mysql.MYSQL_TYPE_LONGLONG, mysql.MYSQL_TYPE_TINY
+	return s.config.From.Flavor == position.MariaDB && bytes.Equal(e.ColumnType, []byte{big, big, big, big, big, big, tiny, big})
 }
 
 // sameMap says whether two table maps describe the same columns.
@@ -80,7 +95,7 @@ func (s *Stream) rows(e *replication.RowsEvent, body []byte, size int) error {
 		s.begin()
 	}
 	event := Event{
-		Kind: Rows, Table: m.layout.table, Changes: changes, Begin: !s.tx.delivered,
+		Kind: Rows, Table: m.layout.table, Changes: changes, Missing: m.layout.missing, Begin: !s.tx.delivered,
 		SourceTime: s.tx.time, Bytes: size, GTID: s.tx.gtid,
 	}
 	if s.tx.holding {

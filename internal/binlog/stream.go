@@ -23,9 +23,10 @@ const (
 
 // Stream is an open dump. It belongs to one goroutine; Close may be called once.
 type Stream struct {
-	config Config
-	feed   feed
-	byGTID bool
+	config   Config
+	feed     feed
+	identity string // of the server that is read
+	byGTID   bool
 	// foldCase: the source keeps table names in lower case.
 	foldCase bool
 
@@ -70,9 +71,13 @@ func Open(ctx context.Context, c Config) (*Stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.feed = f
+	s.feed, s.identity = f, f.identity
 	if !s.byGTID {
 		s.skipTo = skipTo
+	}
+	if err := checkBirth(ctx, c, f.identity); err != nil {
+		s.Close()
+		return nil, err
 	}
 	return s, nil
 }
@@ -84,7 +89,7 @@ func newStream(c Config, f feed) (*Stream, error) {
 		return nil, err
 	}
 	s := &Stream{
-		config: c, feed: f, byGTID: c.From.HasGTID(),
+		config: c, feed: f, identity: c.Capabilities.Identity(), byGTID: c.From.HasGTID(),
 		foldCase: c.Capabilities.VariableOr("lower_case_table_names", "0") == "1",
 		mapped:   map[table.Name]*mapped{}, current: map[uint64]*mapped{}, first: true,
 		place: place{c.From.File, c.From.Offset, c.From.Created},
@@ -141,8 +146,14 @@ func (s *Stream) Close() {
 // Position returns the committed position, that of the last Commit or later.
 func (s *Stream) Position() position.Position { return s.position() }
 
-// step reads one event.
-func (s *Stream) step(ctx context.Context) error {
+// step reads one event. The source's bytes may be anything: a panic on the way
+// is an error of the event.
+func (s *Stream) step(ctx context.Context) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = s.malformed(errShape)
+		}
+	}()
 	if s.payload != nil {
 		return s.stepPayload()
 	}
@@ -189,12 +200,12 @@ func (s *Stream) outer(raw []byte) error {
 	return nil
 }
 
-// handle parses an event and dispatches it. The source's bytes may be anything:
-// a panic of the parser is an error of the event, and no text of the parser's
-// errors, which hold bytes of rows, goes on.
+// handle parses an event and dispatches it. A panic of the parser is told with
+// the event's type, and no text of the parser's errors, which hold bytes of
+// rows, goes on.
 func (s *Stream) handle(h *replication.EventHeader, raw []byte, parser *replication.BinlogParser) (err error) {
 	defer func() {
-		if r := recover(); r != nil {
+		if recover() != nil {
 			err = s.malformedType(h, errShape)
 		}
 	}()

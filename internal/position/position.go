@@ -40,6 +40,20 @@ func (p Position) Set() (Set, error) {
 	return ParseSet(p.Flavor, *p.GTID)
 }
 
+// InHistory says whether a server's history contains the position's GTID set.
+// executed is the server's gtid_executed, or MariaDB's gtid_binlog_state.
+func (p Position) InHistory(executed string) (bool, error) {
+	mine, err := p.Set()
+	if err != nil {
+		return false, err
+	}
+	if p.Flavor == MariaDB {
+		return mine.InState(executed)
+	}
+	all, err := ParseSet(p.Flavor, executed)
+	return err == nil && all.Contains(mine), err
+}
+
 // WithSet returns the position with another GTID set.
 func (p Position) WithSet(s Set) Position {
 	text := s.String()

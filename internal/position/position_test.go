@@ -83,3 +83,46 @@ func TestCompareFile_RollsOverAtAMillion(t *testing.T) {
 	require.Negative(t, CompareFile("bin.000001", 100, "bin.000001", 5_000_000_000))
 	require.Zero(t, CompareFile("bin.000001", 4, "bin.000001", 4))
 }
+
+// A MariaDB server that went another way has higher numbers in the same domain.
+func TestInHistory_MariaDBAsksEachServersNumbers(t *testing.T) {
+	set := "0-1-5,7-2-9"
+	p := Position{Flavor: MariaDB, GTID: &set}
+	for state, want := range map[string]bool{
+		"0-1-5,7-2-9": true, "0-1-4,0-2-14,7-2-9": false, "0-2-14,0-1-5, 7-2-10,7-1-3": true, "0-1-6": false, "": false,
+	} {
+		got, err := p.InHistory(state)
+		require.NoError(t, err)
+		require.Equal(t, want, got, state)
+	}
+	_, err := p.InHistory("0-1")
+	require.Error(t, err)
+	set = ""
+	got, err := p.InHistory("")
+	require.NoError(t, err)
+	require.True(t, got)
+}
+
+func TestSet_HasOneTransaction(t *testing.T) {
+	const server = "3e11fa47-71ca-11e1-9e33-c80aa9429562"
+	for _, c := range []struct {
+		flavor    Flavor
+		set, gtid string
+		want      bool
+	}{
+		{MySQL, server + ":1-5:8", server + ":5", true},
+		{MySQL, server + ":1-5:8", server + ":7", false},
+		{MySQL, server + ":1-5", server + ":tag:3", false},
+		{MySQL, "", server + ":1", false},
+		{MySQL, server + ":1", "", false},
+		{MariaDB, "0-1-5,7-2-9", "0-1-5", true},
+		{MariaDB, "0-1-5,7-2-9", "0-1-6", false},
+		{MariaDB, "0-1-5,7-2-9", "0-2-3", false}, // another server's number says nothing
+		{MariaDB, "0-1-5,7-2-9", "8-1-1", false},
+		{MariaDB, "0-1-5", "x", false},
+	} {
+		s, err := ParseSet(c.flavor, c.set)
+		require.NoError(t, err)
+		require.Equal(t, c.want, s.Has(c.gtid), "%s in %s", c.gtid, c.set)
+	}
+}

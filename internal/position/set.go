@@ -108,6 +108,51 @@ func (s Set) Contains(o Set) bool {
 	return s.mysql != nil && o.mysql != nil && s.mysql.Contain(o.mysql)
 }
 
+// Has says whether a transaction, as the server prints it, is in the set. Of a
+// MariaDB domain only the numbers of the server that wrote last are known.
+func (s Set) Has(gtid string) bool {
+	if s.domains == nil {
+		one, err := ParseSet(MySQL, gtid)
+		return err == nil && !one.IsEmpty() && s.Contains(one)
+	}
+	one, err := parseMariaDB(gtid)
+	if err != nil {
+		return false
+	}
+	for domain, g := range one.domains {
+		mine, ok := s.domains[domain]
+		return ok && mine.server == g.server && g.sequence <= mine.sequence
+	}
+	return false
+}
+
+// InState says whether a MariaDB server with this gtid_binlog_state has every
+// transaction of s: the state has the last sequence of each server in each
+// domain, while gtid_binlog_pos only tells the domain's last one, which may be
+// the higher number of a server that went another way.
+func (s Set) InState(state string) (bool, error) {
+	type writer struct{ domain, server uint32 }
+	last := map[writer]uint64{}
+	for one := range strings.SplitSeq(strings.NewReplacer("\n", "", " ", "").Replace(state), ",") {
+		if one == "" {
+			continue
+		}
+		parsed, err := parseMariaDB(one)
+		if err != nil {
+			return false, err
+		}
+		for domain, g := range parsed.domains {
+			last[writer{domain, g.server}] = g.sequence
+		}
+	}
+	for domain, g := range s.domains {
+		if last[writer{domain, g.server}] < g.sequence {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
 // IsEmpty says whether no transaction is in the set.
 func (s Set) IsEmpty() bool {
 	return (s.mysql == nil || s.mysql.IsEmpty()) && len(s.domains) == 0

@@ -55,10 +55,50 @@ func (s *Source) CheckHistory(ctx context.Context, from position.Position) error
 	case !now.GTID:
 		return fault.HistoryLost.New(from.String(), "the source has no GTIDs any more")
 	case from.Flavor == position.MariaDB:
-		return s.checkDomains(ctx, from)
+		err = s.checkDomains(ctx, from)
 	default:
-		return s.checkSet(ctx, from)
+		err = s.checkSet(ctx, from)
 	}
+	if err != nil {
+		return err
+	}
+	return s.checkPlace(ctx, now, from)
+}
+
+// checkPlace looks at the file of a position by GTID, if this server wrote it: a
+// source that was restored from a backup, or lost the end of its binlog in a
+// crash, gives the numbers of lost transactions to new ones, so that the set is
+// contained and means something else. The nodes of a Galera cluster share an id,
+// but no files.
+func (s *Source) checkPlace(ctx context.Context, now mysqlconn.Capabilities, from position.Position) error {
+	if from.File == "" || from.Server != now.Identity() || now.IsOn("wsrep_on") {
+		return nil
+	}
+	files, err := s.BinaryLogs(ctx)
+	if mysqlconn.IsAccessDenied(err) {
+		return nil
+	}
+	if err != nil || len(files) == 0 {
+		return err
+	}
+	i := slices.IndexFunc(files, func(f BinaryLog) bool { return f.Name == from.File })
+	last := files[len(files)-1].Name
+	switch {
+	case i >= 0 && from.Offset > files[i].Size:
+		return fault.HistoryLost.New(from.String(), "the file ends before it")
+	case i < 0 && series(last) == series(from.File) && position.CompareFile(from.File, 0, last, 0) > 0:
+		return fault.HistoryLost.New(from.String(), "the file does not exist")
+	default:
+		return nil
+	}
+}
+
+// series is a binlog file's name without its number.
+func series(file string) string {
+	if dot := strings.LastIndexByte(file, '.'); dot >= 0 {
+		return file[:dot]
+	}
+	return file
 }
 
 func (s *Source) checkSet(ctx context.Context, from position.Position) error {
@@ -72,20 +112,20 @@ func (s *Source) checkSet(ctx context.Context, from position.Position) error {
 // compareSets: executed has to hold everything of from, from everything that
 // was purged.
 func compareSets(from position.Position, executed, purged string) error {
-	mine, err := from.Set()
+	there, err := from.InHistory(executed)
 	if err != nil {
 		return err
 	}
-	all, err := position.ParseSet(from.Flavor, executed)
+	if !there {
+		return fault.HistoryLost.New(from.String(), "")
+	}
+	mine, err := from.Set()
 	if err != nil {
 		return err
 	}
 	gone, err := position.ParseSet(from.Flavor, purged)
 	if err != nil {
 		return err
-	}
-	if !all.Contains(mine) {
-		return fault.HistoryLost.New(from.String(), "")
 	}
 	if !mine.Contains(gone) {
 		return fault.BinlogPurged.New(from.String(), "")
@@ -113,8 +153,8 @@ func (s *Source) checkDomains(ctx context.Context, from position.Position) error
 		}
 	}
 	var executed string
-	if err := s.db.QueryRowContext(ctx, "SELECT @@GLOBAL.gtid_binlog_pos").Scan(&executed); err != nil {
-		return fmt.Errorf("read the source's GTID position: %w", mysqlconn.Fault(err, "source"))
+	if err := s.db.QueryRowContext(ctx, "SELECT @@GLOBAL.gtid_binlog_state").Scan(&executed); err != nil {
+		return fmt.Errorf("read the source's GTID state: %w", mysqlconn.Fault(err, "source"))
 	}
 	return compareSets(from, executed, oldest)
 }
@@ -176,7 +216,7 @@ func (p *pin) check(ctx context.Context, ask mysqlconn.Ask) error {
 	}
 	query := "SELECT @@GLOBAL.gtid_executed"
 	if from.Flavor == position.MariaDB {
-		query = "SELECT @@GLOBAL.gtid_binlog_pos"
+		query = "SELECT @@GLOBAL.gtid_binlog_state"
 	}
 	executed, err := ask(ctx, query)
 	if mysqlconn.IsUnknownVariable(err) {
