@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"slices"
 
+	"shardlift/internal/binlog"
 	"shardlift/internal/dialect"
+	"shardlift/internal/fault"
 	"shardlift/internal/row"
 )
 
@@ -169,4 +171,15 @@ func compareKeys(a, b row.Row, columns []int) int {
 		}
 	}
 	return 0
+}
+
+// logged refuses rows whose images lack a column that the destination stores:
+// it would become NULL.
+func logged(ev binlog.Event, m *dialect.Mapping) error {
+	for _, p := range m.Pairs {
+		if slices.Contains(ev.Missing, p.Source) {
+			return fault.VirtualUnlogged.New(m.Destination.Name.String()+"."+m.Destination.Columns[p.Destination].Name, "")
+		}
+	}
+	return nil
 }

@@ -139,6 +139,9 @@ func (r *reader) take(ctx context.Context, w *window, ev binlog.Event) (*window,
 		if err != nil {
 			return nil, fmt.Errorf("map table %s: %w", ev.Table.Name, err)
 		}
+		if err := logged(ev, m); err != nil {
+			return nil, err
+		}
 		w.addRows(ev, m)
 		r.stats.read(ev)
 		return w, nil

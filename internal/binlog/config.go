@@ -102,6 +102,9 @@ type Event struct {
 	Table *table.Table
 	// Changes hold complete images; their bytes are shared and never change.
 	Changes []row.Change
+	// Missing are the columns that the images lack, whose values in Changes mean
+	// nothing: virtual ones of MariaDB before 10.2.
+	Missing []int
 	// Begin: the first rows of their transaction.
 	Begin bool
 	// GTID, of Rows, Truncate and DDL, is their transaction's as the source prints

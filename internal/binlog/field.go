@@ -50,7 +50,9 @@ type field struct {
 type layout struct {
 	table  *table.Table
 	fields []field // all columns of the image; those beyond table.Columns are hidden
-	json   jsonPrinter
+	// missing are the virtual columns that the images turned out to lack.
+	missing []int
+	json    jsonPrinter
 }
 
 // newLayout checks that the events of a table map can be read by the

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/bits"
+	"slices"
 	"strconv"
 
 	"github.com/go-mysql-org/go-mysql/replication"
@@ -72,7 +73,8 @@ func operation(t replication.EnumRowsEventType) (row.Op, error) {
 }
 
 // present reads the bitmap of columns in the image. All have to be there, but
-// columns that the server computes and does not store: MariaDB leaves them out.
+// columns that the server computes and does not store: old MariaDB leaves them out
+// (10.11 does not).
 func (l *layout) present(bitmap []byte) ([]bool, error) {
 	out := make([]bool, len(l.fields))
 	for i := range out {
@@ -80,6 +82,9 @@ func (l *layout) present(bitmap []byte) ([]bool, error) {
 		hidden := i >= len(l.table.Columns)
 		if !out[i] && !hidden && l.table.Columns[i].Generated != table.GeneratedVirtual {
 			return nil, fault.PartialImage.New(l.table.Name.String(), "column %s is missing", l.table.Columns[i].Name)
+		}
+		if !out[i] && !hidden && !slices.Contains(l.missing, i) {
+			l.missing = append(slices.Clip(l.missing), i)
 		}
 	}
 	return out, nil

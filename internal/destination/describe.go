@@ -51,10 +51,11 @@ func (d *Destination) describe(ctx context.Context, n table.Name) (*table.Table,
 
 func columnText(r record) mysqlconn.ColumnText {
 	extra := r["extra"]
+	_, hasDefault := r["default"] // it may be ''
 	return mysqlconn.ColumnText{
 		Name: r["field"], Type: r["type"], Collation: r["collation"], Extra: extra,
 		Nullable:   strings.EqualFold(r["null"], "YES"),
-		HasDefault: r["default"] != "" || strings.Contains(strings.ToUpper(extra), "DEFAULT_GENERATED"),
+		HasDefault: hasDefault || strings.Contains(strings.ToUpper(extra), "DEFAULT_GENERATED"),
 	}
 }
 

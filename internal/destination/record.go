@@ -10,7 +10,7 @@ import (
 	"shardlift/internal/mysqlconn"
 )
 
-// record is one row of a SHOW statement by lower-case column name; NULL is "".
+// record is one row of a SHOW statement by lower-case column name; NULL is not there.
 type record map[string]string
 
 // records runs a SHOW statement or a small SELECT in the text protocol.
@@ -41,7 +41,9 @@ func readRecords(rows *sql.Rows) (out []record, err error) {
 		}
 		r := make(record, len(names))
 		for i, name := range names {
-			r[strings.ToLower(name)] = values[i].String
+			if values[i].Valid {
+				r[strings.ToLower(name)] = values[i].String
+			}
 		}
 		out = append(out, r)
 	}

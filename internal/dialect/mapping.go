@@ -183,7 +183,7 @@ func (m *Mapping) findKeys() error {
 	m.addUnique(m.Primary)
 	for _, k := range m.Source.SecondaryUnique() {
 		m.SecondaryUnique = true
-		m.addUnique(uniqueColumns(k, len(m.Source.Columns)))
+		m.addUnique(uniqueColumns(k, m.Source.Columns))
 	}
 	for _, k := range m.Destination.Keys {
 		if !k.Unique {
@@ -249,24 +249,22 @@ func (m *Mapping) addUnique(columns []int) {
 func (m *Mapping) sourceColumns(k *table.Key) []int {
 	var out []int
 	for _, part := range k.Parts {
-		if part.Column < 0 {
+		if part.Column < 0 || !m.Destination.Columns[part.Column].Writable() {
 			return allColumns(len(m.Source.Columns))
 		}
-		c := &m.Destination.Columns[part.Column]
-		switch s := m.Source.Column(c.Name); {
-		case s >= 0:
+		if s := m.Source.Column(m.Destination.Columns[part.Column].Name); s >= 0 {
 			out = append(out, s)
-		case !c.Writable():
-			return allColumns(len(m.Source.Columns))
 		}
 	}
 	return out
 }
 
-func uniqueColumns(k table.Key, columns int) []int {
+// uniqueColumns are those that decide about a source's unique index: all for
+// expressions, and for virtual columns, which an image may lack.
+func uniqueColumns(k table.Key, columns []table.Column) []int {
 	for _, part := range k.Parts {
-		if part.Column < 0 {
-			return allColumns(columns)
+		if part.Column < 0 || columns[part.Column].Generated == table.GeneratedVirtual {
+			return allColumns(len(columns))
 		}
 	}
 	return k.Columns()
