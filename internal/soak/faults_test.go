@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -59,6 +61,8 @@ type breaker struct {
 	all     int // points that were reached
 	done    []trouble
 	reached map[string]int
+	// consumed is told how many are left; a worker tells its parent.
+	consumed func(left int, hit bool)
 	// environment does what is outside the process.
 	environment func(ctx context.Context, k kind)
 }
@@ -86,8 +90,33 @@ func (b *breaker) next(point string) (trouble, bool) {
 	}
 	if hit || b.waited >= patience {
 		b.faults, b.seen, b.waited = b.faults[1:], 0, 0
+		if b.consumed != nil {
+			b.consumed(len(b.faults), hit)
+		}
 	}
 	return f, hit
+}
+
+// rest are the troubles to come.
+func (b *breaker) rest() []trouble {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.faults)
+}
+
+// leave forgets what a worker has met.
+func (b *breaker) leave(text string) {
+	var left int
+	var hit bool
+	_, err := fmt.Sscan(text, &left, &hit)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if gone := len(b.faults) - left; err == nil && gone > 0 {
+		if hit {
+			b.done = append(b.done, b.faults[gone-1])
+		}
+		b.faults = b.faults[gone:]
+	}
 }
 
 // pace returns after so many more points, or a tenth of a second: the traffic
@@ -124,6 +153,8 @@ type attempt struct {
 	ended   chan struct{}
 	err     error
 
+	worker *worker // nil: it is in this process
+
 	mu      sync.Mutex
 	thawed  chan struct{} // nil: not frozen
 	froze   chan struct{}
@@ -145,7 +176,20 @@ func newAttempt(no int32, b *breaker) *attempt {
 
 // die is kill -9 within this process: nothing that the attempt does from now on
 // reaches a server.
-func (a *attempt) die() { a.dead.Store(true); a.cancel(errDead) }
+func (a *attempt) die() {
+	a.dead.Store(true)
+	a.cancel(errDead)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch {
+	case a.worker == nil:
+	case a.worker.process != nil:
+		_ = a.worker.process.Kill()
+	default: // we are it
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		select {}
+	}
+}
 
 // freeze holds the attempt at its points until thaw.
 func (a *attempt) freeze() {
@@ -157,7 +201,12 @@ func (a *attempt) freeze() {
 	}
 }
 
-func (a *attempt) thaw() { close(a.thawed) }
+func (a *attempt) thaw() {
+	close(a.thawed)
+	if a.worker != nil {
+		_ = a.worker.process.Signal(syscall.SIGCONT)
+	}
+}
 
 func (a *attempt) wait() {
 	a.mu.Lock()
@@ -172,6 +221,10 @@ func (a *attempt) wait() {
 func (a *attempt) superseded(unit string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.worker != nil {
+		_ = os.WriteFile(a.worker.mark(unit), nil, 0o600)
+		return
+	}
 	c := a.unit(unit)
 	c.superseded, c.allowed = true, c.open
 }
@@ -190,11 +243,17 @@ func (a *attempt) count(unit, point string) {
 	c := a.unit(unit)
 	switch point {
 	case "session.commit.before":
+		if a.worker != nil && !c.superseded && a.worker.superseded(unit) {
+			c.superseded, c.allowed = true, c.open
+		}
 		c.open++
 	case "session.commit.after":
 		c.open--
 		if c.superseded {
 			c.after++
+		}
+		if a.worker != nil && c.after > c.allowed {
+			a.worker.tell("late", unit)
 		}
 	}
 }
@@ -247,6 +306,11 @@ func (a *attempt) happen(ctx context.Context, f trouble) error {
 		case <-ctx.Done():
 		}
 	case freeze:
+		if a.worker != nil {
+			a.worker.tell("froze", "")
+			pause(50 * time.Millisecond) // until the signal comes
+			return nil
+		}
 		a.freeze()
 		a.wait()
 	default:

@@ -214,7 +214,7 @@ func (p *place) breaks(ctx context.Context, k kind) {
 
 // killSource ends every connection of the engine's account on the source.
 func (p *place) killSource(ctx context.Context) {
-	rows, err := p.db.QueryContext(ctx, "SELECT id FROM information_schema.processlist WHERE user = '"+p.user+"'")
+	rows, err := p.db.QueryContext(ctx, "SELECT id FROM performance_schema.processlist WHERE user = '"+p.user+"'")
 	if err != nil {
 		return
 	}

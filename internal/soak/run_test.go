@@ -131,7 +131,7 @@ func (r *run) serve(ctx context.Context) {
 			r.note("attempt %d still fails: %v", r.starts, err)
 			return
 		case errors.Is(err, errMore), errors.Is(err, errDead):
-		case errors.Is(err, fault.Fenced) || fault.ClassOf(err) != fault.Retry:
+		case errors.Is(err, fault.Fenced), errors.Is(err, errStopped), fault.ClassOf(err) != fault.Retry:
 			r.note("attempt %d stops for good: %v", r.starts, err)
 			return
 		default:
@@ -194,7 +194,11 @@ func (r *run) begin(ctx context.Context) *attempt {
 	go func() {
 		defer close(a.ended)
 		defer cancel(nil)
-		a.err = e.run(life)
+		if r.schedule.process {
+			a.err = r.spawn(a, e)
+		} else {
+			a.err = e.run(life)
+		}
 		if a.dead.Load() {
 			a.err = errDead
 		}

@@ -18,11 +18,11 @@ import (
 
 func TestMain(m *testing.M) {
 	_ = mysql.SetLogger(&mysql.NopLogger{})
+	if text := os.Getenv(orderVariable); text != "" {
+		os.Exit(work(text))
+	}
 	os.Exit(m.Run())
 }
-
-// testSchedules is how many schedules `make test` runs.
-const testSchedules = 60
 
 // duration and seed are what make soak says.
 func asked(t *testing.T) (length time.Duration, seed uint64) {
@@ -40,10 +40,29 @@ func asked(t *testing.T) (length time.Duration, seed uint64) {
 	return length, seed
 }
 
-// TestSoak_RandomSchedulesConverge is the seeded scheduler.
-func TestSoak_RandomSchedulesConverge(t *testing.T) {
+// TestSoak_SchedulesConverge runs attempts in this process: a kill ends all that
+// an attempt does, its connections included.
+func TestSoak_SchedulesConverge(t *testing.T) {
 	length, seed := asked(t)
-	next := seeds(length, seed)
+	reached := soak(t, seeds(length, seed, 60), false)
+	if seed == 0 && !t.Failed() {
+		for _, p := range points() {
+			_, ok := reached.Load(p)
+			require.True(t, ok, "no schedule reached the fault point %s", p)
+		}
+	}
+}
+
+// TestSoak_KilledProcessesConverge runs attempts as processes that are killed
+// (SIGKILL) and stopped (SIGSTOP).
+func TestSoak_KilledProcessesConverge(t *testing.T) {
+	length, seed := asked(t)
+	soak(t, seeds(length, seed, 16), true)
+}
+
+// soak runs schedules on two places at a time and returns the points that were
+// reached.
+func soak(t *testing.T, next func() (uint64, bool), process bool) *sync.Map {
 	var reached sync.Map
 	var passed, faults atomic.Int64
 	g, ctx := errgroup.WithContext(t.Context())
@@ -56,7 +75,7 @@ func TestSoak_RandomSchedulesConverge(t *testing.T) {
 				if !ok || ctx.Err() != nil || t.Failed() {
 					return nil
 				}
-				s := draw(seed, false)
+				s := draw(seed, process)
 				out := judged(ctx, t, places[s.sharded], s)
 				for _, p := range out.reached {
 					reached.Store(p, true)
@@ -70,16 +89,11 @@ func TestSoak_RandomSchedulesConverge(t *testing.T) {
 	}
 	require.NoError(t, g.Wait())
 	t.Logf("%d schedules with %d faults passed in %s", passed.Load(), faults.Load(), time.Since(began).Round(time.Second))
-	if seed == 0 && !t.Failed() {
-		for _, p := range points() {
-			_, ok := reached.Load(p)
-			require.True(t, ok, "no schedule reached the fault point %s", p)
-		}
-	}
+	return &reached
 }
 
 // seeds gives the seeds to run: one, so many, or as many as fit.
-func seeds(length time.Duration, one uint64) func() (uint64, bool) {
+func seeds(length time.Duration, one, many uint64) func() (uint64, bool) {
 	var n atomic.Uint64
 	first, end := uint64(1), time.Now().Add(length)
 	if length > 0 {
@@ -93,7 +107,7 @@ func seeds(length time.Duration, one uint64) func() (uint64, bool) {
 		case length > 0:
 			return first + i, time.Now().Before(end)
 		default:
-			return first + i, i < testSchedules
+			return first + i, i < many
 		}
 	}
 }

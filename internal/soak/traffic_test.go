@@ -58,6 +58,9 @@ func (w *writer) transaction(ctx context.Context, conn *sql.Conn, n int) error {
 	if err := run(begin); err != nil {
 		return fmt.Errorf("%s: %w", begin, err)
 	}
+	if w.rng.IntN(50) == 0 { // ends what is open
+		_ = run("TRUNCATE TABLE " + w.shapes[w.rng.IntN(len(w.shapes))].name)
+	}
 	failed := false
 	for range 1 + w.rng.IntN(4) {
 		if !xa && w.rng.IntN(8) == 0 { // a part that is taken back
