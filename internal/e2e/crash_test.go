@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"syscall"
 	"testing"
@@ -86,6 +87,52 @@ func TestMove_ThroughKilledAndFrozenWorkers(t *testing.T) {
 	m.requireFreshIDs()
 	require.Less(t, m.events(), int64(2000))
 	second.kill()
+}
+
+// TestMove_AppliesDuringTheCopy is the main job with the apply beside the copy:
+// the worker is killed twice while both run.
+func TestMove_AppliesDuringTheCopy(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t)
+	worker := s.worker()
+	during := "during-copy"
+	m := s.newMove("mysql97", moveOptions{sharded: true, rows: 30_000, limits: slow(12_000), policy: &api.Policy{Apply: &during}})
+	m.begin()
+	stop := m.traffic(2)
+	defer stop()
+	var last int64
+	for range 2 {
+		s.eventually(2*time.Minute, "changes applied beside the copy", func() bool {
+			rows := m.appliedRows()
+			return rows > last
+		})
+		last = m.appliedRows()
+		require.Equal(t, "FULL_TRANSFER_STARTED", m.show().Status)
+		worker.kill()
+		worker = s.worker()
+	}
+	m.must("limit", `{"limits":{"rows_per_second":0}}`)
+	m.await(3*time.Minute, "INCRE_TRANSFER_STARTED")
+	m.synced(2 * time.Minute)
+	stop()
+	m.synced(time.Minute)
+	m.requireEqual()
+	m.must("stop", "")
+	m.await(time.Minute, "RELEASE_RESOURCE_COMPLETE")
+	m.requireEqual()
+	m.requireFreshIDs()
+}
+
+// appliedRows is what the checkpoint on the destination counts.
+func (m *move) appliedRows() int64 {
+	m.t.Helper()
+	var body []byte
+	if err := m.dst.QueryRowContext(m.t.Context(), "SELECT body FROM shardlift_checkpoint").Scan(&body); err != nil {
+		return 0
+	}
+	var saved struct{ Rows int64 }
+	require.NoError(m.t, json.Unmarshal(body, &saved))
+	return saved.Rows
 }
 
 // cutSource kills every connection of the migration's account on the source.

@@ -54,6 +54,7 @@ type moveOptions struct {
 	rows     int
 	fullOnly bool
 	limits   *api.Limits
+	policy   *api.Policy
 }
 
 // newMove makes both sides, fills the source and creates the task.
@@ -98,7 +99,7 @@ func (s *system) newMove(sourceName string, o moveOptions) *move {
 	body := api.TaskFile{
 		Version: 1, Name: "t" + strings.ReplaceAll(m.schema[max(0, len(m.schema)-30):], "_", "-"), Type: kind,
 		Source:      api.EndpointFile{Host: server.Host, Port: &server.Port, User: user, Password: &password},
-		Destination: destination, Objects: []api.ObjectRule{{Schema: m.schema, To: &m.to}}, Limits: o.limits,
+		Destination: destination, Objects: []api.ObjectRule{{Schema: m.schema, To: &m.to}}, Limits: o.limits, Policy: o.policy,
 	}
 	answer, err := s.api.CreateTaskWithResponse(t.Context(), &api.CreateTaskParams{}, body)
 	require.NoError(t, err)
