@@ -118,7 +118,7 @@ func (a *Activities) dropMetadata(ctx context.Context, in contract.TaskRef) erro
 		return fmt.Errorf("open metadata: %w", err)
 	}
 	if !ok {
-		return nil
+		return checkpoint.DropSamples(ctx, d, t.Spec.Destination.MetadataSchema, t.TaskID)
 	}
 	return s.Drop(ctx)
 }

@@ -28,12 +28,23 @@ func (a *Activities) RunPrecheckItem(ctx context.Context, in contract.PrecheckIt
 	c := precheck.Config{
 		TaskID: t.TaskID, Spec: t.Spec, AfterReset: in.AfterReset,
 		Source: mysqlconn.FromEndpoint(t.Source), Destination: mysqlconn.FromEndpoint(t.Destination),
+		Nodes: dataNodes(t.Destination),
 	}
 	result, err := a.prechecks.Run(ctx, c, t.Revision, in.Code)
 	if err != nil {
 		return result, err
 	}
 	return a.shown(result), nil
+}
+
+// dataNodes are the data nodes that a task names; a middleware and its nodes
+// stand in one network, so that their connections are encrypted where they can be.
+func dataNodes(e task.Endpoint) []mysqlconn.Config {
+	out := make([]mysqlconn.Config, len(e.DataNodes))
+	for i, n := range e.DataNodes {
+		out[i] = mysqlconn.FromEndpoint(task.Endpoint{Host: n.Host, Port: n.Port, User: n.User, Password: n.Password, TLS: task.TLS{Mode: mysqlconn.TLSPreferred}})
+	}
+	return out
 }
 
 // shown is a result as it may stand in a workflow's state: without names of

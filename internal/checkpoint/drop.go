@@ -38,6 +38,9 @@ func (s *Store) drop(ctx context.Context) error {
 	if err := s.dropFences(ctx); err != nil {
 		return err
 	}
+	if err := s.dropSamples(ctx); err != nil {
+		return err
+	}
 	if found == 0 {
 		return nil
 	}

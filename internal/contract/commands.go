@@ -78,12 +78,14 @@ type PrecheckRequest struct {
 	Items []string `json:"items,omitempty"`
 }
 
-// ConfirmRequest confirms alarms.
+// ConfirmRequest confirms alarms. With Skip it skips failures that are named
+// and may be skipped; the note is the reason then.
 type ConfirmRequest struct {
 	Command
 	Items []string `json:"items,omitempty"`
 	All   bool     `json:"all,omitempty"`
 	Note  string   `json:"note"`
+	Skip  bool     `json:"skip,omitempty"`
 }
 
 // StartRequest starts now (At nil) or at a time; reschedule has the same form.

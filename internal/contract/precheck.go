@@ -20,6 +20,13 @@ type PrecheckItemRef struct {
 	Group string   `json:"group"`
 	Title string   `json:"title"`
 	Needs []string `json:"needs,omitempty"`
+	// Applies says which tasks have the item: "full, full+incremental" or "full+incremental".
+	Applies string `json:"applies,omitempty"`
+	// Skippable: a failure may be skipped with a reason, because the task would
+	// stop rather than lose or change a row.
+	Skippable bool `json:"skippable,omitempty"`
+	// Page is the item's page, "docs/precheck/<code>.md".
+	Page string `json:"page,omitempty"`
 }
 
 // PrecheckItemIn runs one item.
@@ -44,9 +51,18 @@ type PrecheckItemResult struct {
 	Facts *ServerFacts `json:"facts,omitempty"`
 	// Confirmed says who confirmed an alarm, when and why.
 	Confirmed *Confirmation `json:"confirmed,omitempty"`
+	// Skipped says who skipped a failure, when and why.
+	Skipped *Confirmation `json:"skipped,omitempty"`
+	// Applies, Skippable, Page and Needs are those of PrecheckItemRef.
+	Applies   string   `json:"applies,omitempty"`
+	Skippable bool     `json:"skippable,omitempty"`
+	Page      string   `json:"page,omitempty"`
+	Needs     []string `json:"needs,omitempty"`
+	// WaitsFor are those of Needs that have not ended; in reports only.
+	WaitsFor []string `json:"waits_for,omitempty"`
 }
 
-// Confirmation of an alarm.
+// Confirmation of an alarm, or the reason why a failure is skipped.
 type Confirmation struct {
 	Actor string    `json:"actor"`
 	At    time.Time `json:"at"`
@@ -62,6 +78,9 @@ type PrecheckSummary struct {
 	Failed      int        `json:"failed"`
 	Alarms      int        `json:"alarms"`
 	Unconfirmed int        `json:"unconfirmed"`
+	Skipped     int        `json:"skipped,omitempty"` // failures that somebody skipped, with a reason
+	// Percent of the items that have ended; 100 when none is running or waiting.
+	Percent int `json:"percent"`
 }
 
 // PrecheckReport answers QueryPrecheck.

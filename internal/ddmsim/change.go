@@ -32,6 +32,9 @@ func (ss *session) updateOrDelete(t *text, h hints) (*sqltypes.Result, error) {
 	}
 	table := q.tables[0]
 	list := h.limit(table.route(where))
+	if err := ss.mustNarrow(table, list); err != nil {
+		return nil, err
+	}
 	if limited && len(list) > 1 {
 		return nil, refuse("D-33", "UPDATE and DELETE with LIMIT must hit one shard of %s", table.Name)
 	}

@@ -47,6 +47,9 @@ type Config struct {
 	NoKill bool
 	// NoKillPhysical refuses kill physical and SHOW PHYSICAL PROCESSLIST.
 	NoKillPhysical bool
+	// ContainsShardKey refuses SELECT, UPDATE and DELETE on a sharded table whose
+	// condition does not narrow the shards (instance parameter contains_shard_key).
+	ContainsShardKey bool
 	// CreateDatabase allows CREATE DATABASE and DROP DATABASE.
 	CreateDatabase bool
 	// ExplicitIDMovesSequence makes an explicit value for an AUTO_INCREMENT

@@ -34,6 +34,15 @@ func (t *tableRule) route(where *sqlparser.Where) []target {
 	return out
 }
 
+// mustNarrow refuses a statement that goes to all shards where the instance
+// parameter contains_shard_key is ON (D-08).
+func (ss *session) mustNarrow(t *tableRule, list []target) error {
+	if ss.server.cfg.ContainsShardKey && t.Kind == sharded && len(list) > 1 && len(list) == len(t.targets()) {
+		return refuse("D-08", "contains_shard_key is ON: a condition on the sharding key of %s is needed", t.Name)
+	}
+	return nil
+}
+
 func (t *tableRule) routeExpr(e sqlparser.Expr) spots {
 	switch n := e.(type) {
 	case *sqlparser.AndExpr:

@@ -75,6 +75,9 @@ func (ss *session) selectSharded(q *query, h hints) (*sqltypes.Result, error) {
 	if len(q.tables) == 1 || onlyOuter(sel) {
 		list = h.limit(table.route(sel.Where))
 	}
+	if err := ss.mustNarrow(table, list); err != nil {
+		return nil, err
+	}
 	if len(list) == 1 {
 		results, err := ss.each(q.schema, q.callsFor(table, list), ss.binary)
 		if err != nil {

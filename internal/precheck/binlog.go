@@ -20,11 +20,15 @@ func binlogItems() []item {
 		i("srcBinlogFormatCheck", "Binlog format is ROW", binlogFormat),
 		i("srcBinlogRowImageCheck", "Row images are full", binlogImage),
 		i("srcBinlogRowValueOptions", "JSON values are logged whole", binlogPartialJSON),
+		i("srcBinlogCompression", "Compressed binlog is understood", binlogCompression),
 		i("srcBinlogFilters", "No filter hides a selected schema from the binlog", binlogFilters),
 		i("srclogSlaveUpdatesCheck", "Replicated changes reach the source's binlog", binlogReplicated),
 		i("srcDbServerIdCheck", "Server ids are set and differ", serverIDs),
 		i("srcDbBinlogExpireLogsDays", "Binlog files are kept long enough", binlogRetention),
+		i("srcBinlogPurgeHorizon", "Binlog outlives the full copy", purgeHorizon),
 		i("srcGtidStatusCheck", "GTIDs are on", gtids),
+		i("gtidFormatCheck", "GTID set is understood", gtidFormat),
+		i("srcBinlogDump", "Source sends its binlog", binlogDump),
 	}
 }
 

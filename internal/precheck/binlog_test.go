@@ -89,7 +89,7 @@ func TestBinlog_Retention(t *testing.T) {
 
 	f.onSource("CREATE TABLE mysql.rds_configuration (name VARCHAR(100), value VARCHAR(100), description VARCHAR(300))",
 		"INSERT INTO mysql.rds_configuration VALUES ('binlog retention hours', NULL, '')")
-	f.alarms("srcDbBinlogExpireLogsDays", "0 hours", "CALL mysql.rds_set_configuration")
+	f.fails("srcDbBinlogExpireLogsDays", "is not set", "CALL mysql.rds_set_configuration")
 	f.onSource("UPDATE mysql.rds_configuration SET value = 96")
 	f.passes("srcDbBinlogExpireLogsDays", "96 hours")
 

@@ -13,6 +13,8 @@ func connectionItems() []item {
 	return []item{
 		{code: codeSource, group: groupNetwork, title: "Source can be connected", run: sourceConnection},
 		{code: codeDestination, group: groupNetwork, title: "Destination can be connected", run: destinationConnection},
+		{code: "isUserRequireSslLink", group: groupNetwork, title: "Connection to the source is encrypted", needs: onSource, run: sourceEncryption},
+		{code: "dstSslConnection", group: groupNetwork, title: "Connection to the destination is encrypted", needs: onDestination, run: destinationEncryption},
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"shardlift/internal/destination"
 	"shardlift/internal/dialect"
 	"shardlift/internal/mysqlconn"
+	"shardlift/internal/table"
 	"shardlift/internal/task"
 )
 
@@ -19,6 +20,8 @@ type Config struct {
 	Spec        task.Spec
 	Source      mysqlconn.Config
 	Destination mysqlconn.Config
+	// Nodes are the data nodes behind the destination that the task names.
+	Nodes []mysqlconn.Config
 	// AfterReset: a destination with rows is an alarm, not a failure.
 	AfterReset bool
 }
@@ -34,6 +37,10 @@ type Env struct {
 	foundSchemas lazy[[]string]
 	sourceGrants lazy[grants]
 	targetGrants lazy[grants]
+	dataNodes    lazy[[]*node]
+	createOption lazy[map[table.Name]string]
+	valueAnswers lazy[answers]
+	largestRows  lazy[map[table.Name]largest]
 }
 
 // server is the source and what it says of itself.
@@ -60,6 +67,11 @@ func (e *Env) Close() error {
 	}
 	if d, ok := e.destination.have(); ok {
 		errs = append(errs, d.Close())
+	}
+	if nodes, ok := e.dataNodes.have(); ok {
+		for _, n := range nodes {
+			errs = append(errs, n.close())
+		}
 	}
 	return errors.Join(errs...)
 }

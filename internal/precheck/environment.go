@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 
 	"shardlift/internal/destination"
 	"shardlift/internal/mysqlconn"
+	"shardlift/internal/table"
 )
 
 func environmentItems() []item {
@@ -40,6 +40,13 @@ func differentServers(ctx context.Context, e *Env) (finding, error) {
 	if err != nil {
 		return finding{}, err
 	}
+	nodes, err := e.nodes(ctx)
+	if err != nil {
+		return finding{}, err
+	}
+	for _, n := range answering(nodes) {
+		same = same || s.capabilities.ServerUUID != "" && n.capabilities.ServerUUID == s.capabilities.ServerUUID
+	}
 	if !same {
 		return pass("the servers have different identities"), nil
 	}
@@ -51,9 +58,13 @@ func differentServers(ctx context.Context, e *Env) (finding, error) {
 	if err != nil {
 		return finding{}, err
 	}
+	selected := map[table.Name]bool{}
+	for _, p := range pairs {
+		selected[folded(p.source.Name)] = true
+	}
 	var g graded
 	for _, p := range pairs {
-		if slices.ContainsFunc(pairs, func(o pair) bool { return sameName(o.source.Name, p.to) }) {
+		if selected[folded(p.to)] {
 			g.fail("%s would be written, which is a selected source table", p.to)
 		}
 	}

@@ -79,11 +79,25 @@ func TestPackets_TooSmallForTheLargestRow(t *testing.T) {
 	again()
 	f.passes("dstMaxAllowedPacketCheck", "4 MiB")
 	f.passes("MysqlSourceMaxAllowedPacketActionChecker")
+	f.passes("srcHasLargeColumnTypeCheck")
 	f.onSource("INSERT INTO a VALUES (1, REPEAT('x', 8000000))", "ANALYZE TABLE a")
 	f.fails("dstMaxAllowedPacketCheck", f.from+".a has a row of about 7 MiB")
 	f.fails("MysqlSourceMaxAllowedPacketActionChecker", f.from+".a has a row of about 7 MiB")
 	f.onTarget("SET GLOBAL max_allowed_packet = 67108864")
 	f.onSource("SET GLOBAL max_allowed_packet = 67108864")
+	again()
 	f.passes("dstMaxAllowedPacketCheck", "64 MiB")
 	f.passes("MysqlSourceMaxAllowedPacketActionChecker")
+	f.onSource("UPDATE a SET body = REPEAT('x', 20000000)", "ANALYZE TABLE a")
+	f.alarms("srcHasLargeColumnTypeCheck", f.from+".a has a row of about 19 MiB")
+}
+
+// TestPackets_RealLimitOfAProxy: what it prints is not what it takes (DBLE).
+func TestPackets_RealLimitOfAProxy(t *testing.T) {
+	d := ddmFixture(t, simtest.With(func(c *simtest.SimConfig) { c.MaxAllowedPacket, c.AdvertisedPacket = 4<<20, 1<<30 }))
+	d.both("CREATE TABLE a (id INT NOT NULL, body LONGBLOB, PRIMARY KEY (id))")
+	d.onSource("INSERT INTO a VALUES (1, REPEAT('x', 1000000))", "ANALYZE TABLE a")
+	d.passes("dstMaxAllowedPacketCheck", "1024 MiB")
+	d.onSource("UPDATE a SET body = REPEAT('x', 3000000)", "ANALYZE TABLE a")
+	d.fails("dstMaxAllowedPacketCheck", "too small for the largest rows", d.from+".a has a row of about 2 MiB")
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"shardlift/internal/position"
+	"shardlift/internal/table"
 )
 
 func foreignItems() []item {
@@ -55,11 +56,14 @@ func unselectedParents(ctx context.Context, e *Env) (finding, error) {
 	if err != nil {
 		return finding{}, err
 	}
+	selected := map[table.Name]bool{}
+	for _, p := range pairs {
+		selected[p.source.Name] = true
+	}
 	var g graded
 	for _, p := range pairs {
 		for _, k := range p.source.ForeignKeys {
-			selected := slices.ContainsFunc(pairs, func(o pair) bool { return o.source.Name == k.Referenced })
-			if !selected {
+			if !selected[k.Referenced] {
 				g.alarm("%s refers to %s, which is not selected", p.source.Name, k.Referenced)
 			}
 		}

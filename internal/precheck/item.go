@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"shardlift/internal/checkpoint"
 	"shardlift/internal/contract"
 	"shardlift/internal/fault"
 	"shardlift/internal/task"
@@ -20,6 +21,7 @@ const (
 	groupPrivilege  = "db_user_privilege"
 	groupParameters = "db_params"
 	groupTarget     = "db_target_status"
+	groupDisk       = "db_disk_size"
 	groupSource     = "src_info_check"
 	groupConflict   = "db_object_conflict_check"
 	groupDependency = "db_object_dependency_check"
@@ -43,6 +45,9 @@ type item struct {
 	code, group, title string
 	needs              []string
 	incremental        bool // only for tasks that follow the binlog
+	// skippable: what fails here stops the task, it loses and changes nothing, so
+	// that somebody may take the risk with a reason.
+	skippable bool
 	run                func(context.Context, *Env) (finding, error)
 }
 
@@ -50,7 +55,8 @@ type item struct {
 func all() []item {
 	return slices.Concat(
 		connectionItems(), versionItems(), privilegeItems(), binlogItems(), objectItems(), structureItems(),
-		keyItems(), foreignItems(), shardingItems(), valueItems(), destinationItems(), environmentItems(), limitItems(),
+		keyItems(), foreignItems(), shardingItems(), valueItems(), destinationItems(), nodeItems(), environmentItems(),
+		serverItems(), activityItems(), limitItems(), capacityItems(), inventoryItems(), returnItems(),
 	)
 }
 
@@ -61,9 +67,26 @@ func Items(t task.Type) []contract.PrecheckItemRef {
 		if i.incremental && t != task.FullIncremental {
 			continue
 		}
-		out = append(out, contract.PrecheckItemRef{Code: i.code, Group: i.group, Title: i.title, Needs: i.needs})
+		out = append(out, i.ref())
 	}
 	return out
+}
+
+// Which tasks have an item.
+const (
+	everyTask = "full, full+incremental"
+	following = "full+incremental"
+)
+
+func (i item) ref() contract.PrecheckItemRef {
+	applies := everyTask
+	if i.incremental {
+		applies = following
+	}
+	return contract.PrecheckItemRef{
+		Code: i.code, Group: i.group, Title: i.title, Needs: i.needs,
+		Applies: applies, Skippable: i.skippable, Page: "docs/precheck/" + i.code + ".md",
+	}
 }
 
 // Run runs one item. A failed item is a result; an error means that the item
@@ -81,9 +104,11 @@ func Run(ctx context.Context, env *Env, code string) (contract.PrecheckItemResul
 			return contract.PrecheckItemResult{}, fmt.Errorf("pre-check %s: %w", code, err)
 		}
 	}
+	ref := i.ref()
 	return contract.PrecheckItemResult{
-		Code: i.code, Group: i.group, Title: i.title, Verdict: f.verdict, Reason: f.reason,
-		Evidence: clip(f.evidence), Remedy: f.remedy, Facts: f.facts,
+		Code: ref.Code, Group: ref.Group, Title: ref.Title, Verdict: f.verdict, Reason: f.reason,
+		Evidence: env.evidence(ctx, code, f), Remedy: f.remedy, Facts: f.facts,
+		Applies: ref.Applies, Skippable: ref.Skippable, Page: ref.Page, Needs: ref.Needs,
 	}, nil
 }
 
@@ -110,6 +135,8 @@ type finding struct {
 	remedy   string
 	evidence []string
 	facts    *contract.ServerFacts
+	// samples are keys of rows; they go to the destination's metadata only.
+	samples []checkpoint.Sample
 }
 
 func pass(format string, args ...any) finding {
@@ -156,11 +183,13 @@ const (
 )
 
 // clip keeps evidence within its limits and says what it left out.
-func clip(lines []string) []string {
+func clip(lines []string) []string { return clipTo(lines, evidenceLines) }
+
+func clipTo(lines []string, most int) []string {
 	left := 0
-	if len(lines) > evidenceLines {
-		left = len(lines) - evidenceLines + 1
-		lines = lines[:evidenceLines-1]
+	if len(lines) > most {
+		left = len(lines) - most + 1
+		lines = lines[:most-1]
 	}
 	out := make([]string, 0, evidenceLines)
 	for _, line := range lines {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -30,28 +29,40 @@ func TestItems_CodesAreUniqueAndNeedsStandBefore(t *testing.T) {
 	}
 }
 
-// TestItems_EachHasItsPage: docs/precheck has a heading per item, in the page
-// of its group.
+// TestItems_EachHasItsPage: docs/precheck has a page for each item and for
+// nothing else, whose first lines say what the item says of itself, and the
+// README lists it in its group.
 func TestItems_EachHasItsPage(t *testing.T) {
-	pages, err := filepath.Glob("../../docs/precheck/*.md")
+	files, err := filepath.Glob("../../docs/precheck/*.md")
 	require.NoError(t, err)
-	var headings []string
-	for _, page := range pages {
-		text, err := os.ReadFile(page)
-		require.NoError(t, err)
-		for line := range strings.Lines(string(text)) {
-			if code, ok := strings.CutPrefix(strings.TrimSpace(line), "### "); ok {
-				headings = append(headings, code)
-			}
+	var pages []string
+	for _, file := range files {
+		if name := filepath.Base(file); name != "README.md" {
+			pages = append(pages, "docs/precheck/"+name)
 		}
 	}
-	var codes []string
-	for _, i := range all() {
-		codes = append(codes, i.code)
+	index, err := os.ReadFile("../../docs/precheck/README.md")
+	require.NoError(t, err)
+	var wanted []string
+	for _, ref := range Items(task.FullIncremental) {
+		wanted = append(wanted, ref.Page)
+		text, err := os.ReadFile("../../" + ref.Page)
+		require.NoError(t, err, ref.Code)
+		require.True(t, strings.HasPrefix(string(text), header(ref)), "%s does not begin with\n%s", ref.Page, header(ref))
+		require.Contains(t, string(index), fmt.Sprintf("- [%s](%s.md)\n", ref.Title, ref.Code))
 	}
-	slices.Sort(codes)
-	slices.Sort(headings)
-	require.Equal(t, codes, headings)
+	require.ElementsMatch(t, wanted, pages)
+}
+
+func header(ref contract.PrecheckItemRef) string {
+	out := fmt.Sprintf("# %s\n\n`%s` · `%s` · %s", ref.Title, ref.Code, ref.Group, ref.Applies)
+	if ref.Skippable {
+		out += " · may be skipped with a reason"
+	}
+	for i, n := range ref.Needs {
+		out += []string{", needs ", ", "}[min(i, 1)] + fmt.Sprintf("[%s](%s.md)", n, n)
+	}
+	return out + "\n\n"
 }
 
 func TestRun_UnknownItem(t *testing.T) {

@@ -67,9 +67,6 @@ func schemaNames(ctx context.Context, e *Env) (finding, error) {
 		if isDDM(d) && !ddmSchemaName.MatchString(schema) {
 			g.fail("%s", schema)
 		}
-		if hasBreak(schema) {
-			g.fail("%q", schema)
-		}
 	}
 	return g.finding("the destination takes every schema name", "schema names are not possible on the destination", "",
 		"map the schema with to: DDM takes 2 to 48 lower-case letters, digits and _, a letter first"), nil
@@ -87,23 +84,37 @@ func tableNames(ctx context.Context, e *Env) (finding, error) {
 	var g graded
 	for _, p := range pairs {
 		name := p.to.Table
-		switch {
-		case hasBreak(name):
-			g.fail("table %q has a line break", name)
-		case isDDM(d) && (!ddmTableName.MatchString(name) || strings.HasPrefix(strings.ToLower(name), "_ddm")):
+		if isDDM(d) && (!ddmTableName.MatchString(name) || strings.HasPrefix(strings.ToLower(name), "_ddm")) {
 			g.fail("table %s", p)
 		}
 		for _, c := range p.source.Columns {
-			switch {
-			case hasBreak(c.Name):
-				g.fail("column %s.%q has a line break", p.source.Name, c.Name)
-			case isDDM(d) && !isASCII(c.Name):
+			if isDDM(d) && !isASCII(c.Name) {
 				g.alarm("column %s.%s is not ASCII: DDM may refuse it", p.source.Name, c.Name)
 			}
 		}
 	}
 	return g.finding("the destination takes every name", "names are not possible on the destination", "names may not be possible on the destination",
 		"rename: DDM takes letters, digits and _ in table names, without the prefix _ddm"), nil
+}
+
+// lineBreaks (PC-60): logs, task files and middlewares go by lines.
+func lineBreaks(ctx context.Context, e *Env) (finding, error) {
+	pairs, err := e.selectedOnSource(ctx)
+	if err != nil {
+		return finding{}, err
+	}
+	var g graded
+	for _, p := range pairs {
+		if hasBreak(p.source.Name.Schema) || hasBreak(p.source.Name.Table) {
+			g.fail("table %q", p.source.Name)
+		}
+		for _, c := range p.source.Columns {
+			if hasBreak(c.Name) {
+				g.fail("column %q of %q", c.Name, p.source.Name)
+			}
+		}
+	}
+	return g.finding("no name has a line break", "names have line breaks", "", "RENAME TABLE <old> TO <new>; or ALTER TABLE <table> CHANGE <column> <new> <type>; on the source, or exclude the tables"), nil
 }
 
 func hasBreak(name string) bool { return strings.ContainsAny(name, "\r\n\x00") }

@@ -19,6 +19,7 @@ func objectItems() []item {
 		{code: "srcDstTableNameCaseSensitiveCheck", group: groupConflict, title: "Names do not collide on the destination", needs: onBoth, run: nameCollisions},
 		{code: "srcDbNameContainsUnsupportedSymbols", group: groupSource, title: "Destination takes the schema names", needs: onBoth, run: schemaNames},
 		{code: "srcTableNameContainsNonAscii", group: groupSource, title: "Destination takes table and column names", needs: onBoth, run: tableNames},
+		{code: "srcIdentifierWithBreakCheck", group: groupSource, title: "Names have no line breaks", needs: onSource, run: lineBreaks},
 		{code: "srcDbExistUnsupportEngineTable", group: groupSource, title: "Storage engines are supported", needs: onSource, run: engines},
 	}
 }
@@ -28,11 +29,14 @@ func selectedObjects(ctx context.Context, e *Env) (finding, error) {
 	if err != nil {
 		return finding{}, err
 	}
+	found := map[table.Name]bool{}
+	for _, p := range pairs {
+		found[p.source.Name] = true
+	}
 	var g graded
 	for _, n := range e.config.Spec.Objects.Named() {
 		_, _, selected := e.config.Spec.Objects.Match(n)
-		there := slices.ContainsFunc(pairs, func(p pair) bool { return p.source.Name == n })
-		if selected && !there {
+		if selected && !found[n] {
 			kind, err := e.kindOf(ctx, n)
 			if err != nil {
 				return finding{}, err

@@ -85,8 +85,9 @@ func TestNames_ThatDDMForbids(t *testing.T) {
 	f := plainFixture(t, "mysql97")
 	f.onSource("CREATE TABLE `a-b` (id INT PRIMARY KEY)")
 	f.passes("srcTableNameContainsNonAscii")
-	f.onSource("CREATE TABLE `a\nb` (id INT PRIMARY KEY)")
-	f.fails("srcTableNameContainsNonAscii", "line break")
+	f.passes("srcIdentifierWithBreakCheck")
+	f.onSource("CREATE TABLE `a\nb` (id INT PRIMARY KEY, `c\rd` INT)")
+	f.fails("srcIdentifierWithBreakCheck", `a\nb`, `c\rd`)
 }
 
 func TestEngines(t *testing.T) {

@@ -85,7 +85,7 @@ func without(privileges []string, has func(string) bool) []string {
 }
 
 func unreadable(side string) finding {
-	return alarm("the "+side+" does not tell the account's privileges", "make sure that the account has the privileges of docs/precheck/privileges.md")
+	return alarm("the "+side+" does not tell the account's privileges", "make sure that the account has the privileges of docs/precheck/srcDbPrivilegesIsEnough.md")
 }
 
 // sourceFull: rows need SELECT; DRS's accounts have SHOW VIEW and EVENT too.

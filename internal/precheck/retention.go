@@ -7,7 +7,10 @@ import (
 	"time"
 
 	"shardlift/internal/mysqlconn"
+	"shardlift/internal/task"
 )
+
+const rdsRetention = "CALL mysql.rds_set_configuration('binlog retention hours', 72);"
 
 // retentionWanted is what DRS recommends (drs.md PC-19).
 const retentionWanted = 3 * 24 * time.Hour
@@ -21,8 +24,11 @@ func binlogRetention(ctx context.Context, e *Env) (finding, error) {
 	if err != nil {
 		return finding{}, err
 	}
+	if known && kept == 0 {
+		return fail("binlog retention hours is not set: the provider purges files as soon as its own replicas have them", rdsRetention), nil
+	}
 	if known {
-		return judgeRetention(kept, "CALL mysql.rds_set_configuration('binlog retention hours', 72);"), nil
+		return judgeRetention(kept, rdsRetention), nil
 	}
 	kept, remedy := serverRetention(s)
 	if kept == 0 {
@@ -69,4 +75,73 @@ func providerRetention(ctx context.Context, s *server) (kept time.Duration, know
 	}
 	hours, _ := strconv.ParseFloat(rows[0]["value"], 64)
 	return time.Duration(hours * float64(time.Hour)), true, nil
+}
+
+// copyRate is what a copy is taken to move in a second when nothing limits it:
+// far less than it does, since a middleware and a busy source may slow it down.
+const copyRate = 10 << 20
+
+// purgeHorizon (PC-D26): the binlog since the start is needed until the full
+// copy has ended.
+func purgeHorizon(ctx context.Context, e *Env) (finding, error) {
+	s, err := e.src(ctx)
+	if err != nil {
+		return finding{}, err
+	}
+	pairs, err := e.selectedOnSource(ctx)
+	if err != nil {
+		return finding{}, err
+	}
+	copying := estimatedCopy(pairs, e.config.Spec.Limits)
+	for _, name := range []string{"binlog_space_limit", "max_binlog_total_size"} {
+		if n, _ := strconv.ParseInt(s.capabilities.VariableOr(name, "0"), 10, 64); n > 0 {
+			return alarm(fmt.Sprintf("%s purges the binlog beyond %d MiB, however young; the copy takes about %s", name, n>>20, lasting(copying)),
+				"SET GLOBAL "+name+" = 0; until the task has ended, or make sure that so much is not written meanwhile"), nil
+		}
+	}
+	kept, known, err := providerRetention(ctx, s)
+	if err != nil {
+		return finding{}, err
+	}
+	remedy := rdsRetention
+	if !known {
+		if kept, remedy = serverRetention(s); kept == 0 {
+			return pass("the server does not purge by age; the copy takes about %s (srcDbBinlogExpireLogsDays)", lasting(copying)), nil
+		}
+	}
+	if kept < 2*copying {
+		return alarm(fmt.Sprintf("the copy takes about %s, the binlog is kept for %s: it may be purged before it was read", lasting(copying), lasting(kept)), remedy+
+			"\nwith at least twice the time of the copy; or raise the limits of the task"), nil
+	}
+	return pass("the copy takes about %s, the binlog is kept for %s", lasting(copying), lasting(kept)), nil
+}
+
+// estimatedCopy is how long the copy may take under the task's limits.
+func estimatedCopy(pairs []pair, l task.Limits) time.Duration {
+	var rows, bytes int64
+	for _, p := range pairs {
+		rows += max(p.source.Rows, 0)
+		bytes += max(p.source.Bytes, 0)
+	}
+	rate := int64(copyRate)
+	if l.MBPerSecond > 0 {
+		rate = min(rate, int64(l.MBPerSecond)<<20)
+	}
+	seconds := bytes / rate
+	if l.RowsPerSecond > 0 {
+		seconds = max(seconds, rows/int64(l.RowsPerSecond))
+	}
+	return time.Duration(seconds) * time.Second
+}
+
+// lasting writes a duration for people.
+func lasting(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return "a minute"
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%.0f minutes", d.Minutes())
+	default:
+		return fmt.Sprintf("%.0f hours", d.Hours())
+	}
 }

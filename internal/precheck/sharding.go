@@ -2,10 +2,10 @@ package precheck
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
+	"shardlift/internal/destination"
 	"shardlift/internal/table"
 )
 
@@ -16,8 +16,10 @@ func shardingItems() []item {
 	return []item{
 		i("dstShardingKeyInPrimaryKey", "Sharding keys are part of the primary key", shardingInPrimary),
 		i("dstShardingKeyInUniqueKey", "Sharding keys are part of every unique key", shardingInUnique),
-		i("dstShardingKeyNullable", "Sharding keys are never NULL", shardingNull),
+		i(codeShardNull, "Sharding keys are never NULL", shardingNull),
 		i("dstShardingKeyDateTime", "Sharding keys have no fraction of a second", shardingFractions),
+		i("dstShardingKeyUpdated", "Applications do not update sharding keys", updatesOfShardKeys),
+		i("srcPartitionedTables", "No table is partitioned", partitions),
 	}
 }
 
@@ -72,45 +74,37 @@ func shardingInUnique(ctx context.Context, e *Env) (finding, error) {
 		"nothing is lost by the migration; after it the application may store duplicates. Add the sharding key to the unique key if each of its values belongs to one shard"), nil
 }
 
-// shardingNull: DDM puts a row without a sharding value on shard 0 (D-31).
+// shardWithoutValue: DDM puts a row without a sharding value on shard 0 (D-31).
+func shardWithoutValue(_ *destination.Destination, p pair, column int, name string) string {
+	c := p.source.Columns[column]
+	routes := slices.ContainsFunc(p.placement.ShardColumns(), func(s string) bool { return strings.EqualFold(s, c.Name) })
+	if p.placement.Kind != table.Sharded || !routes || !c.Nullable {
+		return ""
+	}
+	return name + " IS NULL"
+}
+
 func shardingNull(ctx context.Context, e *Env) (finding, error) {
-	pairs, err := e.sharded(ctx)
+	found, err := e.answersOf(ctx, codeShardNull)
 	if err != nil {
 		return finding{}, err
 	}
-	scan := e.newScan(ctx)
-	defer scan.end()
 	var g graded
-	for _, p := range pairs {
-		for _, name := range p.placement.ShardColumns() {
-			c := p.source.Column(name)
-			if c < 0 || !p.source.Columns[c].Nullable {
-				continue
-			}
-			n, whole, err := scan.count(p.source, c, isNull)
-			if err != nil {
-				return finding{}, err
-			}
-			switch {
-			case n > 0:
-				g.alarm("%s.%s: %s rows have no value", p.source.Name, name, amount(n, whole))
-			case !whole:
-				g.alarm("%s.%s: may be NULL; not all rows were looked at", p.source.Name, name)
-			default:
-				g.alarm("%s.%s: may be NULL; no row has no value now", p.source.Name, name)
-			}
+	for _, a := range found {
+		switch {
+		case a.n > 0:
+			g.alarm("%s: %s rows have no value", a, a.amount())
+		case !a.whole:
+			g.alarm("%s: may be NULL; not all rows were looked at", a)
+		default:
+			g.alarm("%s: may be NULL; no row has no value now", a)
 		}
 	}
-	return g.finding("no sharding key may be NULL", "",
+	f := g.finding("no sharding key may be NULL", "",
 		"rows without a sharding value all go to the first shard",
-		"make the columns NOT NULL on both sides, or confirm that the first shard may have these rows"), nil
-}
-
-func amount(n int64, whole bool) string {
-	if whole {
-		return fmt.Sprint(n)
-	}
-	return fmt.Sprintf("at least %d", n)
+		"make the columns NOT NULL on both sides, or confirm that the first shard may have these rows. "+found.find())
+	f.samples = found.samples()
+	return f, nil
 }
 
 // shardingFractions: DDM stores DATETIME and TIMESTAMP sharding keys without

@@ -12,12 +12,14 @@ import (
 	"shardlift/internal/destination"
 	"shardlift/internal/dialect"
 	"shardlift/internal/mysqlconn"
+	"shardlift/internal/table"
 )
 
 func destinationItems() []item {
 	return []item{
 		{code: "dstStatusCheck", group: groupTarget, title: "Destination can be written", needs: onDestination, run: destinationStatus},
-		{code: "checkEmptyDstDb", group: groupTarget, title: "Destination tables are empty", needs: onBoth, run: destinationEmpty},
+		{code: codeShardKeyParameter, group: groupTarget, title: "Destination takes statements without the sharding key", needs: onBoth, run: withoutShardKey},
+		{code: "checkEmptyDstDb", group: groupTarget, title: "Destination tables are empty", needs: []string{codeSource, codeDestination, codeShardKeyParameter}, run: destinationEmpty},
 		{code: "dstTriggerCheck", group: groupTarget, title: "Destination tables have no triggers", needs: onBoth, run: destinationTriggers},
 		{code: "dstTableConsistency", group: groupTarget, title: "Physical tables of the destination are alike", needs: onDestination, run: physicalTables},
 		{code: "dstAutoIncrement", group: groupTarget, title: "Destination makes new ids", needs: onBoth, run: autoIncrement},
@@ -144,6 +146,10 @@ func destinationTriggers(ctx context.Context, e *Env) (finding, error) {
 	if !plain(d) {
 		return pass("%s has no triggers", d.Info().Kind), nil
 	}
+	ours := map[table.Name]bool{}
+	for _, p := range pairs {
+		ours[folded(p.to)] = true
+	}
 	var g graded
 	for _, schema := range e.config.Spec.Objects.DestinationSchemas() {
 		found, err := records(ctx, d.DB(), "SELECT TRIGGER_NAME AS name, EVENT_OBJECT_TABLE AS tbl FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = ?", schema)
@@ -151,7 +157,7 @@ func destinationTriggers(ctx context.Context, e *Env) (finding, error) {
 			return finding{}, mysqlconn.Fault(err, schema)
 		}
 		for _, r := range found {
-			if slices.ContainsFunc(pairs, func(p pair) bool { return p.to.Schema == schema && strings.EqualFold(p.to.Table, r["tbl"]) }) {
+			if ours[folded(table.Name{Schema: schema, Table: r["tbl"]})] {
 				g.fail("%s on %s.%s", r["name"], schema, r["tbl"])
 			}
 		}

@@ -161,11 +161,15 @@ func characterSets(ctx context.Context, e *Env) (finding, error) {
 				continue
 			}
 			if to := p.destination.Columns[at].Charset; !holds(to, c.Charset) {
-				g.fail("%s.%s: from %s to %s, which has not all of its characters", p.to, c.Name, c.Charset, to)
+				if c.Type != table.TypeText || c.Charset == "binary" || to == "binary" {
+					g.fail("%s.%s: from %s to %s, which has not all of its characters", p.to, c.Name, c.Charset, to)
+					continue
+				}
+				g.alarm("%s.%s: from %s to %s, which has not all of its characters", p.to, c.Name, c.Charset, to)
 			}
 		}
 	}
-	return g.finding("every character of the source can be stored", "character sets do not fit", "",
+	return g.finding("every character of the source can be stored", "character sets do not fit", "character sets of the destination are smaller; srcUnrepresentableValues counts the rows that need more",
 		"ALTER TABLE <schema>.<table> CONVERT TO CHARACTER SET utf8mb4; on the destination (on both sides for sets that DDM does not know)"), nil
 }
 

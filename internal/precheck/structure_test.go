@@ -81,7 +81,10 @@ func TestStructure_CharacterSets(t *testing.T) {
 	f.passes("dbCharacterSetConsistency")
 	f.onSource("CREATE TABLE b (id INT PRIMARY KEY, s VARCHAR(9))")
 	f.onTarget("CREATE TABLE b (id INT PRIMARY KEY, s VARCHAR(9) CHARACTER SET latin1)")
-	f.fails("dbCharacterSetConsistency", ".b.s: from utf8mb4 to latin1")
+	f.alarms("dbCharacterSetConsistency", ".b.s: from utf8mb4 to latin1")
+	f.onSource("CREATE TABLE c (id INT PRIMARY KEY, s ENUM('x') CHARACTER SET utf8mb4)")
+	f.onTarget("CREATE TABLE c (id INT PRIMARY KEY, s ENUM('x') CHARACTER SET latin1)")
+	f.fails("dbCharacterSetConsistency", ".c.s: from utf8mb4 to latin1")
 
 	d := ddmFixture(t)
 	d.both("CREATE TABLE a (id INT PRIMARY KEY, s VARCHAR(9) CHARACTER SET latin1, t VARCHAR(9))")

@@ -2,18 +2,157 @@ package precheck
 
 import (
 	"context"
+	"fmt"
 
+	"shardlift/internal/checkpoint"
+	"shardlift/internal/destination"
+	"shardlift/internal/dialect"
 	"shardlift/internal/table"
 )
 
+// Items that ask about the values of rows.
+const (
+	codeDates      = "srcDateRange"
+	codeEnums      = "srcEnumErrorValue"
+	codeCharacters = "srcUnrepresentableValues"
+	codeShardNull  = "dstShardingKeyNullable"
+)
+
 func valueItems() []item {
+	i := func(code, title string, run func(context.Context, *Env) (finding, error)) item {
+		return item{code: code, group: groupSource, title: title, needs: onBoth, skippable: true, run: run}
+	}
 	return []item{
-		{code: "srcDateRange", group: groupSource, title: "Destination takes every date", needs: onBoth, run: oldDates},
+		i(codeDates, "Destination takes every date", oldDates),
+		i(codeEnums, "No ENUM has its error value", enumErrors),
+		i(codeCharacters, "Destination's character sets hold every value", characters),
 	}
 }
 
-// oldDates: DDM refuses DATETIME values with a year up to 1582 (D-34), zero
-// dates among them. The manual does not name DATE, so those are an alarm.
+// question is what an item wants to know of rows: a condition on a column, for
+// the columns that it concerns.
+type question struct {
+	code string
+	// where is the condition on the quoted name of a column, empty for columns
+	// that are not concerned.
+	where func(d *destination.Destination, p pair, column int, name string) string
+}
+
+func questions() []question {
+	return []question{
+		{codeDates, before1583},
+		{codeEnums, enumError},
+		{codeCharacters, lossyCharacters},
+		{codeShardNull, shardWithoutValue},
+	}
+}
+
+// answer is how many rows meet a question's condition.
+type answer struct {
+	code   string
+	table  *table.Table
+	column int
+	to     *table.Column // of the destination, nil when it has none
+	where  string
+	n      int64
+	whole  bool // all rows were looked at
+	keys   []string
+}
+
+type answers []*answer
+
+// amount is the count in words.
+func (a *answer) amount() string {
+	if a.whole {
+		return fmt.Sprint(a.n)
+	}
+	return fmt.Sprintf("at least %d", a.n)
+}
+
+func (a *answer) String() string { return a.table.Name.String() + "." + a.table.Columns[a.column].Name }
+
+// answersOf returns the answers to one item's questions. The rows are read once
+// for all items.
+func (e *Env) answersOf(ctx context.Context, code string) (answers, error) {
+	all, err := e.valueAnswers.get(func() (answers, error) { return e.askRows(ctx) })
+	var out answers
+	for _, a := range all {
+		if a.code == code {
+			out = append(out, a)
+		}
+	}
+	return out, err
+}
+
+func (e *Env) askRows(ctx context.Context) (answers, error) {
+	pairs, err := e.present(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d, err := e.dst(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := answers{}
+	for _, p := range pairs {
+		for i, c := range p.source.Columns {
+			for _, q := range questions() {
+				where := q.where(d, p, i, dialect.QuoteName(c.Name))
+				if where == "" {
+					continue
+				}
+				a := &answer{code: q.code, table: p.source, column: i, where: where}
+				if at := p.destination.Column(c.Name); at >= 0 {
+					a.to = &p.destination.Columns[at]
+				}
+				all = append(all, a)
+			}
+		}
+	}
+	s, err := e.newScan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer s.end()
+	return all, s.run(all)
+}
+
+// samples are the keys of the rows that were found.
+func (as answers) samples() []checkpoint.Sample {
+	var out []checkpoint.Sample
+	for _, a := range as {
+		if len(a.keys) > 0 {
+			out = append(out, checkpoint.Sample{Object: a.String(), Keys: a.keys})
+		}
+	}
+	return out
+}
+
+// find writes the statement that finds the rows of the first answer with any.
+func (as answers) find() string {
+	for _, a := range as {
+		if a.n > 0 {
+			return fmt.Sprintf("SELECT * FROM %s WHERE %s;", quoted(a.table), a.where)
+		}
+	}
+	return ""
+}
+
+// before1583: DDM refuses DATETIME values with a year up to 1582 (D-34), zero
+// dates among them.
+func before1583(d *destination.Destination, p pair, column int, name string) string {
+	switch p.source.Columns[column].Type {
+	case table.TypeDate, table.TypeDateTime, table.TypeTimestamp:
+	default:
+		return ""
+	}
+	if !isDDM(d) {
+		return ""
+	}
+	return name + " < '1583-01-01'"
+}
+
+// oldDates: the manual does not name DATE, so those are an alarm.
 func oldDates(ctx context.Context, e *Env) (finding, error) {
 	d, err := e.dst(ctx)
 	if err != nil {
@@ -22,32 +161,92 @@ func oldDates(ctx context.Context, e *Env) (finding, error) {
 	if !isDDM(d) {
 		return pass("%s takes every date that a source may hold", d.Info().Kind), nil
 	}
-	pairs, err := e.present(ctx)
+	found, err := e.answersOf(ctx, codeDates)
 	if err != nil {
 		return finding{}, err
 	}
-	scan := e.newScan(ctx)
-	defer scan.end()
 	var g graded
-	for _, p := range pairs {
-		for i, c := range p.source.Columns {
-			if c.Type != table.TypeDate && c.Type != table.TypeDateTime || p.source.Rows == 0 && p.source.Bytes == 0 {
-				continue
-			}
-			n, whole, err := scan.count(p.source, i, before1583)
-			if err != nil {
-				return finding{}, err
-			}
-			switch {
-			case n > 0 && c.Type == table.TypeDateTime:
-				g.fail("%s.%s: %s rows before 1583", p.source.Name, c.Name, amount(n, whole))
-			case n > 0:
-				g.alarm("%s.%s: %s rows before 1583 (DATE: the manual does not say whether it is refused)", p.source.Name, c.Name, amount(n, whole))
-			case !whole:
-				g.alarm("%s.%s: not all rows were looked at", p.source.Name, c.Name)
-			}
+	for _, a := range found {
+		switch {
+		case a.n > 0 && a.table.Columns[a.column].Type != table.TypeDate:
+			g.fail("%s: %s rows before 1583", a, a.amount())
+		case a.n > 0:
+			g.alarm("%s: %s rows before 1583 (DATE: the manual does not say whether it is refused)", a, a.amount())
+		case !a.whole:
+			g.alarm("%s: not all rows were looked at", a)
 		}
 	}
-	return g.finding("no date is before 1583", "DDM refuses dates with a year up to 1582, zero dates among them", "there may be dates that DDM refuses; such a row stops the copy",
-		"on the source set the values to NULL or to a date that DDM takes, or exclude the tables: SELECT <key> FROM <schema>.<table> WHERE <column> < '1583-01-01';"), nil
+	f := g.finding("no date is before 1583", "DDM refuses dates with a year up to 1582, zero dates among them", "there may be dates that DDM refuses; such a row stops the copy",
+		"on the source set the values to NULL or to a date that DDM takes, or exclude the tables: "+found.find())
+	f.samples = found.samples()
+	return f, nil
+}
+
+// enumError: ENUM's index 0 is what a server without strict mode stored for a
+// label that it does not have; no strict session may write it.
+func enumError(_ *destination.Destination, p pair, column int, name string) string {
+	if p.source.Columns[column].Type != table.TypeEnum {
+		return ""
+	}
+	return name + " = 0"
+}
+
+func enumErrors(ctx context.Context, e *Env) (finding, error) {
+	found, err := e.answersOf(ctx, codeEnums)
+	if err != nil {
+		return finding{}, err
+	}
+	var g graded
+	for _, a := range found {
+		switch {
+		case a.n > 0:
+			g.fail("%s: %s rows have the error value (index 0)", a, a.amount())
+		case !a.whole:
+			g.alarm("%s: not all rows were looked at", a)
+		}
+	}
+	f := g.finding("no ENUM column has its error value", "ENUM columns have the error value, which a strict session refuses", "there may be ENUM columns with the error value; such a row stops the copy",
+		"on the source give the rows a label of the column, or NULL: "+found.find())
+	f.samples = found.samples()
+	return f, nil
+}
+
+// lossyCharacters: a value that does not come back from the destination's set
+// has characters that the set does not hold.
+func lossyCharacters(d *destination.Destination, p pair, column int, name string) string {
+	c := p.source.Columns[column]
+	at := p.destination.Column(c.Name)
+	if c.Type != table.TypeText || at < 0 {
+		return ""
+	}
+	to := p.destination.Columns[at].Charset
+	if to == "" || c.Charset == "" || to == "binary" || c.Charset == "binary" || holds(to, c.Charset) {
+		return ""
+	}
+	return fmt.Sprintf("CAST(CONVERT(CONVERT(%s USING %s) USING %s) AS BINARY) <> CAST(%s AS BINARY)", name, to, c.Charset, name)
+}
+
+// characters: dbCharacterSetConsistency says which columns could lose values;
+// this says whether they do.
+func characters(ctx context.Context, e *Env) (finding, error) {
+	found, err := e.answersOf(ctx, codeCharacters)
+	if err != nil {
+		return finding{}, err
+	}
+	var g graded
+	for _, a := range found {
+		switch {
+		case a.n > 0:
+			g.fail("%s: %s rows have characters that %s does not hold", a, a.amount(), a.to.Charset)
+		case !a.whole:
+			g.alarm("%s: %s has not all characters of %s; not all rows were looked at", a, a.to.Charset, a.table.Columns[a.column].Charset)
+		default:
+			g.alarm("%s: %s has not all characters of %s; no row needs them now", a, a.to.Charset, a.table.Columns[a.column].Charset)
+		}
+	}
+	f := g.finding("the destination's character sets hold every value", "values have characters that the destination's character set does not hold",
+		"a later value with a character that the destination's set lacks stops the task",
+		"ALTER TABLE <schema>.<table> CONVERT TO CHARACTER SET utf8mb4; on the destination. The rows: "+found.find())
+	f.samples = found.samples()
+	return f, nil
 }

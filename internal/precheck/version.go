@@ -94,7 +94,7 @@ func versionOrder(ctx context.Context, e *Env) (finding, error) {
 	}
 	info := d.Info()
 	if !plain(d) {
-		return pass("%s does not tell its data nodes' version", info.Kind), nil
+		return e.nodeVersions(ctx, s, string(info.Kind))
 	}
 	from, to := s.capabilities.Number/100, versionNumber(info.Version)/100
 	switch {
@@ -106,6 +106,24 @@ func versionOrder(ctx context.Context, e *Env) (finding, error) {
 	default:
 		return pass("source %s, destination %s", s.capabilities.Version, info.Version), nil
 	}
+}
+
+// nodeVersions compares the source with the data nodes, which store the rows.
+func (e *Env) nodeVersions(ctx context.Context, s *server, kind string) (finding, error) {
+	nodes, err := e.nodes(ctx)
+	if err != nil {
+		return finding{}, err
+	}
+	if nodes = answering(nodes); len(nodes) == 0 {
+		return pass("%s does not tell its data nodes' version", kind), nil
+	}
+	var g graded
+	for _, n := range nodes {
+		if s.capabilities.Flavor == n.capabilities.Flavor && s.capabilities.Number/100 > n.capabilities.Number/100 {
+			g.alarm("%s has %s, the source %s", n.name, n.capabilities.Version, s.capabilities.Version)
+		}
+	}
+	return g.finding("data nodes are not older than the source", "", "data nodes are older than the source", "compare by values after the full copy, or update the data nodes"), nil
 }
 
 // versionNumber is 10000*major + 100*minor + patch, 0 for a text without them.

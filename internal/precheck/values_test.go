@@ -1,0 +1,99 @@
+package precheck
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"shardlift/internal/checkpoint"
+	"shardlift/internal/contract"
+	"shardlift/internal/destination"
+)
+
+// samplesOf reads what an item has kept in the metadata.
+func (f *fixture) samplesOf(code string) []checkpoint.Sample {
+	f.t.Helper()
+	d, err := destination.Open(f.t.Context(), f.config.Destination, f.config.Spec.Destination.Kind)
+	require.NoError(f.t, err)
+	defer func() { require.NoError(f.t, d.Close()) }()
+	out, err := checkpoint.Samples(f.t.Context(), d, f.config.Spec.Destination.MetadataSchema, f.config.TaskID, code)
+	require.NoError(f.t, err)
+	return out
+}
+
+func TestValues_SampleKeysStandInTheMetadataOnly(t *testing.T) {
+	d := ddmFixture(t)
+	d.both("CREATE TABLE a (who VARCHAR(20) NOT NULL, no VARBINARY(4) NOT NULL, at DATETIME, PRIMARY KEY (who, no))")
+	d.onSource("SET SESSION sql_mode = ''; INSERT INTO a VALUES ('secret-name', 'ab', '0000-00-00'), ('b', 'c', '1999-01-01')")
+	r := d.verdict(contract.Failed, "srcDateRange", ".a.at: 1 rows before 1583", keptLine)
+	require.NotContains(t, fmt.Sprint(r), "secret-name")
+	require.Equal(t, []checkpoint.Sample{{Object: d.from + ".a.at", Keys: []string{"who=secret-name, no=0x6162"}}}, d.samplesOf("srcDateRange"))
+	require.Contains(t, r.Remedy, "SELECT * FROM `"+d.from+"`.`a` WHERE `at` < '1583-01-01';")
+	d.onSource("DELETE FROM a WHERE who = 'secret-name'")
+	d.passes("srcDateRange")
+	require.Empty(t, d.samplesOf("srcDateRange"))
+}
+
+func TestValues_NoMetadataSchemaHidesNothing(t *testing.T) {
+	f := plainFixture(t, "mysql57")
+	f.config.Spec.Destination.MetadataSchema = "made_at_the_start"
+	f.both("CREATE TABLE a (id INT PRIMARY KEY, e ENUM('x'))")
+	f.onSource("SET SESSION sql_mode = ''; INSERT INTO a VALUES (1, 'y')")
+	r := f.verdict(contract.Failed, "srcEnumErrorValue", ".a.e: 1 rows")
+	require.NotContains(t, strings.Join(r.Evidence, "\n"), keptLine)
+	require.Empty(t, f.samplesOf("srcEnumErrorValue"))
+}
+
+func TestValues_ErrorValuesOfEnums(t *testing.T) {
+	for _, edition := range editions {
+		t.Run(edition, func(t *testing.T) {
+			f := plainFixture(t, edition)
+			f.both("CREATE TABLE a (id INT PRIMARY KEY, e ENUM('', 'x'), s SET('x'))")
+			f.onSource("INSERT INTO a VALUES (1, '', ''), (2, 'x', 'x'), (3, NULL, NULL)")
+			f.passes("srcEnumErrorValue")
+			f.onSource("SET SESSION sql_mode = ''; INSERT INTO a VALUES (4, 'y', ''), (5, 0, '')")
+			f.fails("srcEnumErrorValue", ".a.e: 2 rows have the error value")
+			require.Equal(t, []checkpoint.Sample{{Object: f.from + ".a.e", Keys: []string{"id=4", "id=5"}}}, f.samplesOf("srcEnumErrorValue"))
+		})
+	}
+}
+
+// TestValues_ErrorValueIsRefusedByStrictSessions is why it fails: the copy's
+// INSERT of such a row gets an error.
+func TestValues_ErrorValueIsRefusedByStrictSessions(t *testing.T) {
+	f := plainFixture(t, "mysql97")
+	f.onTarget("CREATE TABLE a (id INT PRIMARY KEY, e ENUM('x'))")
+	_, err := f.dst.ExecContext(t.Context(), "INSERT INTO a VALUES (1, 0)")
+	require.ErrorContains(t, err, "Data truncated")
+}
+
+func TestValues_CharactersThatTheDestinationLacks(t *testing.T) {
+	for _, edition := range editions {
+		t.Run(edition, func(t *testing.T) {
+			f := plainFixture(t, edition)
+			f.onSource("CREATE TABLE a (id INT PRIMARY KEY, s VARCHAR(20) CHARACTER SET utf8mb4, same VARCHAR(20) CHARACTER SET utf8mb4, g VARCHAR(20) CHARACTER SET gbk)")
+			f.onTarget("CREATE TABLE a (id INT PRIMARY KEY, s VARCHAR(20) CHARACTER SET latin1, same VARCHAR(20) CHARACTER SET utf8mb4, g VARCHAR(20) CHARACTER SET utf8mb4)")
+			f.onSource("INSERT INTO a VALUES (1, 'größe', '漢', '漢'), (2, NULL, NULL, NULL), (3, '', '', '')")
+			f.alarms("srcUnrepresentableValues", ".a.s: latin1 has not all characters of utf8mb4; no row needs them now")
+			f.onSource("INSERT INTO a VALUES (4, '漢字', '', ''), (5, 'Ω', '', '')")
+			f.fails("srcUnrepresentableValues", ".a.s: 2 rows have characters that latin1 does not hold")
+			require.Equal(t, []string{"id=4", "id=5"}, f.samplesOf("srcUnrepresentableValues")[0].Keys)
+			f.onTarget("ALTER TABLE a MODIFY s VARCHAR(20) CHARACTER SET utf8mb4")
+			f.passes("srcUnrepresentableValues")
+		})
+	}
+}
+
+// TestValues_ManyTablesInFewStatements: small tables are asked together, and
+// each gets its own counts.
+func TestValues_ManyTablesInFewStatements(t *testing.T) {
+	f := plainFixture(t, "mysql97")
+	for i := range 60 {
+		f.both(fmt.Sprintf("CREATE TABLE t%02d (id INT PRIMARY KEY, e ENUM('x'), f ENUM('x'))", i))
+	}
+	f.onSource("SET SESSION sql_mode = ''; INSERT INTO t07 VALUES (1, 'y', 'x'), (2, 'x', 'y'), (3, 'x', 'z'); INSERT INTO t59 VALUES (9, 'y', 'x')")
+	r := f.verdict(contract.Failed, "srcEnumErrorValue")
+	require.ElementsMatch(t, []string{f.from + ".t07.e: 1 rows have the error value (index 0)", f.from + ".t07.f: 2 rows have the error value (index 0)", f.from + ".t59.e: 1 rows have the error value (index 0)", keptLine}, r.Evidence)
+}
