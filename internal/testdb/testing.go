@@ -141,7 +141,7 @@ func required(name string) bool {
 // checkRequired refuses a name that no server has: it would never be missed.
 func checkRequired() error {
 	for _, name := range requiredNames() {
-		if name == "all" {
+		if name == "all" || name == tlaToolsName {
 			continue
 		}
 		if _, err := editionNamed(name); err != nil {
