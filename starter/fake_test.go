@@ -38,7 +38,9 @@ type fake struct {
 	report  api.Report
 	compare api.Comparison
 	items   api.PrecheckReport
-	reached int // how often a sync point is asked for before it is reached
+	running bool     // pause and compare go on after their answer
+	left    []string // warnings of a deletion
+	reached int      // how often a sync point is asked for before it is reached
 }
 
 // refuse makes an operation answer with a problem.
@@ -202,7 +204,14 @@ func (f *fake) GetOperation(_ context.Context, r api.GetOperationRequestObject) 
 	if f.calls["GetOperation"] < 3 {
 		return api.GetOperation200JSONResponse{ID: r.ID, State: "running"}, nil
 	}
-	return api.GetOperation200JSONResponse{ID: r.ID, State: "done"}, nil
+	done := api.GetOperation200JSONResponse{ID: r.ID, State: "done"}
+	if f.running {
+		done.Result = &api.Outcome{Status: f.task.Status, Phase: f.task.Phase, Revision: f.task.Revision, OperationID: r.ID}
+	}
+	if f.left != nil {
+		done.Warnings = &f.left
+	}
+	return done, nil
 }
 
 func (f *fake) EditTask(context.Context, api.EditTaskRequestObject) (api.EditTaskResponseObject, error) {
@@ -263,6 +272,9 @@ func (f *fake) ListLogs(_ context.Context, r api.ListLogsRequestObject) (api.Lis
 }
 
 func (f *fake) PauseTask(context.Context, api.PauseTaskRequestObject) (api.PauseTaskResponseObject, error) {
+	if f.running {
+		return api.PauseTask202JSONResponse{RunningJSONResponse: api.RunningJSONResponse{ID: "t1~pause~k", State: "running"}}, nil
+	}
 	return api.PauseTask200JSONResponse{OutcomeJSONResponse: f.outcome()}, nil
 }
 
