@@ -54,6 +54,9 @@ func (m *migration) checkConfirm(ctx workflow.Context, r contract.ConfirmRequest
 	if !r.All && len(r.Items) == 0 {
 		return fault.InvalidField.New("items", "name at least one item, or all")
 	}
+	if r.Skip {
+		return m.checkSkip(r)
+	}
 	for _, code := range r.Items {
 		i := m.precheckItem(code)
 		if i < 0 {
@@ -66,7 +69,31 @@ func (m *migration) checkConfirm(ctx workflow.Context, r contract.ConfirmRequest
 	return nil
 }
 
+// checkSkip: failures are skipped by name, with a reason, and only those that
+// stop a task without costing it a row.
+func (m *migration) checkSkip(r contract.ConfirmRequest) error {
+	if len(r.Items) == 0 {
+		return fault.InvalidField.New("items", "name the items to skip")
+	}
+	if strings.TrimSpace(r.Note) == "" {
+		return fault.InvalidField.New("note", "a failure is skipped with a reason")
+	}
+	for _, code := range r.Items {
+		i := m.precheckItem(code)
+		if i < 0 {
+			return fault.UnknownItem.New(code, "")
+		}
+		if item := m.Precheck.Items[i]; item.Verdict != contract.Failed || !item.Skippable {
+			return fault.NotSkippable.New(code, "it is %s", item.Verdict)
+		}
+	}
+	return nil
+}
+
 func (m *migration) confirm(ctx workflow.Context, r contract.ConfirmRequest) (contract.CommandResult, error) {
+	if r.Skip {
+		return m.skip(ctx, r)
+	}
 	by := contract.Confirmation{Actor: r.Actor, At: workflow.Now(ctx), Note: r.Note}
 	var codes []string
 	for i := range m.Precheck.Items {
@@ -77,6 +104,15 @@ func (m *migration) confirm(ctx workflow.Context, r contract.ConfirmRequest) (co
 		}
 	}
 	m.record(ctx, r.Actor, "confirmed "+strings.Join(codes, ", "))
+	return contract.CommandResult{}, nil
+}
+
+func (m *migration) skip(ctx workflow.Context, r contract.ConfirmRequest) (contract.CommandResult, error) {
+	by := contract.Confirmation{Actor: r.Actor, At: workflow.Now(ctx), Note: r.Note}
+	for _, code := range r.Items {
+		m.Precheck.Items[m.precheckItem(code)].Skipped = &by
+	}
+	m.record(ctx, r.Actor, "skipped "+strings.Join(r.Items, ", "))
 	return contract.CommandResult{}, nil
 }
 
@@ -115,7 +151,7 @@ func (m *migration) runPrecheck(ctx workflow.Context, only []string) error {
 		only = nil
 		m.Precheck.Items = make([]contract.PrecheckItemResult, len(refs))
 		for i, r := range refs {
-			m.Precheck.Items[i] = contract.PrecheckItemResult{Code: r.Code, Group: r.Group, Title: r.Title, Verdict: contract.Waiting}
+			m.Precheck.Items[i] = identified(contract.PrecheckItemResult{Verdict: contract.Waiting}, r)
 		}
 		m.Precheck.Revision, m.Precheck.At = m.Revision, now
 	}
@@ -145,7 +181,7 @@ func (m *migration) runItems(ctx workflow.Context, refs []contract.PrecheckItemR
 		}
 		left++
 		ended[i] = false
-		m.Precheck.Items[i].Verdict = contract.Waiting
+		m.Precheck.Items[i] = identified(contract.PrecheckItemResult{Verdict: contract.Waiting}, ref)
 		workflow.GoNamed(ctx, ref.Code, func(ctx workflow.Context) {
 			defer func() { ended[i] = true; left-- }()
 			if err := workflow.Await(ctx, func() bool { return m.haveEnded(ref.Needs, ended) }); err != nil {
@@ -171,12 +207,39 @@ func (m *migration) runItem(ctx workflow.Context, ref contract.PrecheckItemRef) 
 	m.Precheck.Items[m.precheckItem(ref.Code)].Verdict = contract.Running
 	result, err := call(ctx, m.place, contract.RunPrecheckItem, ref.Title,
 		contract.PrecheckItemIn{TaskRef: m.ref(), Code: ref.Code, AfterReset: m.DeleteFirst})
-	result.Code, result.Group, result.Title = ref.Code, ref.Group, ref.Title
+	result = identified(result, ref)
 	if err != nil {
 		info := errorInfo(ctx, err)
 		result.Verdict, result.Reason, result.Remedy = contract.Failed, info.Code+": "+info.Message, info.Remedy
 	}
 	return result
+}
+
+// identified is a result with what the list of items says of it.
+func identified(r contract.PrecheckItemResult, ref contract.PrecheckItemRef) contract.PrecheckItemResult {
+	r.Code, r.Group, r.Title = ref.Code, ref.Group, ref.Title
+	r.Applies, r.Skippable, r.Page, r.Needs = ref.Applies, ref.Skippable, ref.Page, ref.Needs
+	return r
+}
+
+// precheckReport is what pages show: waiting items say what they wait for.
+func (m *migration) precheckReport(ctx workflow.Context) contract.PrecheckReport {
+	items := slices.Clone(m.Precheck.Items)
+	for i := range items {
+		if hasEnded(items[i]) {
+			continue
+		}
+		items[i].WaitsFor = slices.DeleteFunc(slices.Clone(items[i].Needs), func(code string) bool {
+			n := m.precheckItem(code)
+			return n < 0 || hasEnded(m.Precheck.Items[n])
+		})
+	}
+	return contract.PrecheckReport{Summary: m.precheckSummary(ctx), Items: items}
+}
+
+// hasEnded: an item that was not checked has said why.
+func hasEnded(r contract.PrecheckItemResult) bool {
+	return r.Verdict != contract.Running && (r.Verdict != contract.Waiting || r.Reason != "")
 }
 
 func (m *migration) haveEnded(codes []string, ended []bool) bool {
@@ -207,11 +270,16 @@ func (m *migration) keepConfirmations(former precheckState) {
 		return
 	}
 	for _, old := range former.Items {
-		if old.Confirmed == nil {
+		i := m.precheckItem(old.Code)
+		if i < 0 {
 			continue
 		}
-		if i := m.precheckItem(old.Code); i >= 0 && m.Precheck.Items[i].Verdict == contract.Alarm {
-			m.Precheck.Items[i].Confirmed = old.Confirmed
+		switch item := &m.Precheck.Items[i]; item.Verdict {
+		case contract.Alarm:
+			item.Confirmed = old.Confirmed
+		case contract.Failed:
+			item.Skipped = old.Skipped
+		default:
 		}
 	}
 }
@@ -235,8 +303,11 @@ func (m *migration) takeFacts() {
 func (m *migration) precheckSummary(ctx workflow.Context) contract.PrecheckSummary {
 	p := m.Precheck
 	s := contract.PrecheckSummary{State: precheckDone, Revision: p.Revision}
-	good := 0
+	good, ended := 0, 0
 	for _, r := range p.Items {
+		if hasEnded(r) {
+			ended++
+		}
 		switch r.Verdict {
 		case contract.Passed:
 			good++
@@ -248,12 +319,18 @@ func (m *migration) precheckSummary(ctx workflow.Context) contract.PrecheckSumma
 				s.Unconfirmed++
 			}
 		case contract.Failed:
-			s.Failed++
+			if r.Skipped != nil {
+				s.Skipped++
+				good++
+			} else {
+				s.Failed++
+			}
 		case contract.Waiting, contract.Running:
 		}
 	}
 	if len(p.Items) > 0 {
 		s.PassedRate = 100 * good / len(p.Items)
+		s.Percent = 100 * ended / len(p.Items)
 		expires := p.At.Add(precheckLife)
 		s.ExpiresAt = &expires
 	}

@@ -48,7 +48,7 @@ func TestPrecheck_StartIsRefusedBelow100Percent(t *testing.T) {
 	after(b, time.Minute, contract.UpdateStart, start, b.refused(fault.PrecheckBelow))
 	b.at(61*time.Second, func() {
 		s := b.view().Precheck
-		require.Equal(t, contract.PrecheckSummary{State: "done", Revision: 1, ExpiresAt: s.ExpiresAt, PassedRate: 50, Alarms: 1, Unconfirmed: 1}, s)
+		require.Equal(t, contract.PrecheckSummary{State: "done", Revision: 1, ExpiresAt: s.ExpiresAt, PassedRate: 50, Alarms: 1, Unconfirmed: 1, Percent: 100}, s)
 		require.Equal(t, lifecycle.Configuration, b.view().Status)
 	})
 	after(b, 2*time.Minute, contract.UpdateConfirm, contract.ConfirmRequest{Command: byAlice, Items: []string{"NONE"}}, b.refused(fault.UnknownItem))

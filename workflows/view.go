@@ -149,7 +149,7 @@ func (m *migration) registerQueries(ctx workflow.Context) error {
 			return contract.Endpoints{Revision: m.Revision, Spec: m.Spec, HeartbeatTimeout: m.place.Heartbeat}, nil
 		}},
 		{contract.QueryPrecheck, "the items of the pre-check", func() (contract.PrecheckReport, error) {
-			return contract.PrecheckReport{Summary: m.precheckSummary(ctx), Items: m.Precheck.Items}, nil
+			return m.precheckReport(ctx), nil
 		}},
 		{contract.QueryEvents, "what happened, with actors", func() ([]contract.Event, error) { return m.Events, nil }},
 	}

@@ -44,8 +44,10 @@ func (a Action) allowed() []Status {
 		}
 	case TestConnection:
 		return []Status{Configuration, WaitingForStart, StartFailed, FullFailed, IncreFailed, Paused}
-	case Precheck, Confirm:
+	case Precheck:
 		return []Status{Configuration, WaitingForStart}
+	case Confirm: // a scheduled start may meet a new alarm
+		return []Status{Configuration, WaitingForStart, StartFailed}
 	case Start:
 		return []Status{Configuration}
 	case Reschedule:

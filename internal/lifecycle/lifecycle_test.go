@@ -48,7 +48,7 @@ func TestAction_AllowedExactlyWhereTheTableSays(t *testing.T) {
 		Edit:           "   x    x     x     x    x     x     x    x     x    x     x   x     x    -   - ", // L-01, L-02
 		TestConnection: "   x    x     -     x    -     x     -    -     x    -     x   -     -    -   - ", // L-05
 		Precheck:       "   x    x     -     -    -     -     -    -     -    -     -   -     -    -   - ", // L-06
-		Confirm:        "   x    x     -     -    -     -     -    -     -    -     -   -     -    -   - ", // L-06
+		Confirm:        "   x    x     -     x    -     -     -    -     -    -     -   -     -    -   - ", // L-06; beyond: a scheduled start may meet a new alarm
 		Start:          "   x    -     -     -    -     -     -    -     -    -     -   -     -    -   - ", // L-04
 		Reschedule:     "   -    x     -     -    -     -     -    -     -    -     -   -     -    -   - ", // L-03
 		Pause:          "   -    -     x     -    x     x     x    x     x    x     -   -     -    -   - ", // L-07

@@ -48,7 +48,7 @@ type item struct {
 	// skippable: what fails here stops the task, it loses and changes nothing, so
 	// that somebody may take the risk with a reason.
 	skippable bool
-	run                func(context.Context, *Env) (finding, error)
+	run       func(context.Context, *Env) (finding, error)
 }
 
 // all lists every item in the order in which pages show them.
