@@ -71,7 +71,7 @@ func (a *Activities) watch(ctx context.Context, t *resolved, in contract.WatchIn
 		defer cancel()
 		reader.Go(func() { statements <- w.watchStatements(reading, in.Start) })
 	}
-	if copying || t.Spec.Type == task.Full {
+	if !view.Copy.Done {
 		every = progressEvery
 		step.live(a.temporal)
 	}
