@@ -97,46 +97,87 @@ func TestRule4To6_StormOfKeyChangesConverges(t *testing.T) {
 }
 
 // TestRule6_StrictModeReportsWhatSomebodyChanged: rows that were deleted, added
-// or changed behind the applier's back are found when a change meets them.
+// or changed behind the applier's back are found when a change meets them, in
+// both phases of a window, counted, listed by table and key hash, and stop the
+// run or not as the policy says.
 func TestRule6_StrictModeReportsWhatSomebodyChanged(t *testing.T) {
-	r := newRig(t, "mysql97", false, twoTables, nil)
+	for _, c := range []struct {
+		source  string
+		sharded bool
+	}{{"mysql97", false}, {"mysql57", true}, {"mariadb", false}} {
+		t.Run(fmt.Sprintf("%s sharded %v", c.source, c.sharded), func(t *testing.T) {
+			t.Parallel()
+			rules := twoRules
+			if !c.sharded {
+				rules = nil
+			}
+			r := newRig(t, c.source, c.sharded, twoTables, rules)
+			r.divergeAndStop()
+			r.divergeAndReport()
+		})
+	}
+}
+
+// strict lets a run begin in strict mode: safe mode lasts until the restart's position.
+func (r *rig) strict(c *Config) {
+	head := c.Head
+	c.Head = func(ctx context.Context) (p position.Position, err error) { _, err = head(ctx); return r.from, err }
+}
+
+func (r *rig) onDestination(statement string) {
+	r.t.Helper()
+	_, err := r.dstDB.ExecContext(r.t.Context(), statement)
+	require.NoError(r.t, err, statement)
+}
+
+func (r *rig) divergeAndStop() {
+	t := r.t
 	r.exec("INSERT INTO users VALUES (1,1,1,1,'a'),(2,2,2,2,'b'),(3,3,3,3,'c'),(4,4,4,4,'d'),(5,5,5,5,'e')")
 	r.drain()
-	_, err := r.dstDB.ExecContext(t.Context(), "DELETE FROM users WHERE id = 2")
-	require.NoError(t, err)
-	_, err = r.dstDB.ExecContext(t.Context(), "INSERT INTO users VALUES (9,9,9,9,'foreign')")
-	require.NoError(t, err)
-
-	// Safe mode lasts until the restart's position, so the changes come after it.
-	strict := func(c *Config) {
-		head := c.Head
-		c.Head = func(ctx context.Context) (p position.Position, err error) { _, err = head(ctx); return r.from, err }
-	}
+	r.onDestination("DELETE FROM users WHERE id = 2")
+	r.onDestination("INSERT INTO users VALUES (9,9,9,9,'foreign')")
 	r.together("UPDATE users SET x = 'canary' WHERE id = 2", "INSERT INTO users VALUES (9,90,9,9,'ours')", "UPDATE users SET x = 'fine' WHERE id = 3")
-	ctx := t.Context()
-	out, err := Run(ctx, r.config(strict))
+	out, err := Run(t.Context(), r.config(r.strict))
 	require.ErrorIs(t, err, fault.Divergence)
 	require.NotContains(t, err.Error(), "canary")
 	require.False(t, out.Drained)
+	require.Equal(t, int64(2), out.Divergences)
+	require.Contains(t, strings.Join(rows(t, r.dstDB, "users"), "\n"), "foreign", "nothing was set right")
 
 	// The resumed run sets the rows right in safe mode, and the count stays.
-	require.Equal(t, int64(2), out.Divergences)
 	out = r.drain()
 	require.Equal(t, int64(2), out.Divergences)
 	r.requireEqual()
+}
 
-	_, err = r.dstDB.ExecContext(t.Context(), "DELETE FROM users WHERE id IN (1, 2, 3)")
-	require.NoError(t, err)
-	r.together("UPDATE users SET x = 'one' WHERE id = 1", "DELETE FROM users WHERE id = 2", "UPDATE users SET v = 77 WHERE id = 3")
-	out = r.drain(strict, func(c *Config) { c.ReportDivergence = true })
-	require.Equal(t, int64(4), out.Divergences, "rows 2 and 3 are missing in the first phase, which ends the counting")
+func (r *rig) divergeAndReport() {
+	t := r.t
+	r.onDestination("DELETE FROM users WHERE id IN (1, 2, 3)")
+	r.onDestination("UPDATE users SET x = 'canary' WHERE id = 4")
+	r.together("UPDATE users SET x = 'one' WHERE id = 1", "DELETE FROM users WHERE id = 2", "UPDATE users SET v = 77 WHERE id = 3", "UPDATE users SET x = 'canary' WHERE id = 4")
+	out := r.drain(r.strict, func(c *Config) { c.ReportDivergence = true })
+	require.Equal(t, int64(6), out.Divergences, "rows 2 and 3 in the first phase, rows 1 and 4 in the second")
 	r.requireEqual()
-	found, err := r.store.Divergences(ctx, 10)
+	found, err := r.store.Divergences(t.Context(), 10)
 	require.NoError(t, err)
-	require.Len(t, found, 3, "row 2 twice")
-	for _, d := range found[:1] {
+	kinds := map[string]int64{}
+	hashes := map[uint64]bool{}
+	for _, d := range found {
 		require.Equal(t, r.to+".users", d.Table.String())
+		kinds[d.Kind] += d.Count
+		hashes[d.KeyHash] = true
 	}
+	require.Equal(t, map[string]int64{"missing": 4, "present": 1, "changed": 1}, kinds, "row 2 twice")
+	require.Len(t, hashes, 5)
+
+	lines, _, err := r.store.Logs(t.Context(), 0, 100, "")
+	require.NoError(t, err)
+	var text strings.Builder
+	for _, line := range lines {
+		text.WriteString(line.Message + "\n")
+	}
+	require.Equal(t, 6, strings.Count(text.String(), "divergence: a row of "+r.to+".users with key hash"))
+	require.NotContains(t, text.String(), "canary")
 }
 
 // TestRule5_LargeTransactionIsCutIntoWindows: a transaction many times larger

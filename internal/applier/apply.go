@@ -69,12 +69,12 @@ func (a *applier) throttle(ctx context.Context, w *window) error {
 // connection in either, is made good by writing the same window in safe mode:
 // it sets the same final states from any half-written one.
 func (a *applier) writeOrRedo(ctx context.Context, w *window, strict bool) error {
-	phase, err := a.write(ctx, w, strict)
+	left, err := a.write(ctx, w, strict)
 	if err == nil || ctx.Err() != nil || errors.Is(err, fault.Fenced) {
 		return err
 	}
 	if strict {
-		if stop := a.judge(ctx, phase, err); stop != nil {
+		if stop := a.judge(ctx, left, err); stop != nil {
 			return stop
 		}
 	} else if !mysqlconn.IsConnectionLost(err) && !errors.Is(err, destination.ErrUnknownOutcome) {
@@ -92,15 +92,12 @@ func (a *applier) writeOrRedo(ctx context.Context, w *window, strict bool) error
 
 // judge decides about a failure in strict mode: divergent rows are noted, and
 // stop the run unless the policy is to report them.
-func (a *applier) judge(ctx context.Context, phase []*item, cause error) error {
+func (a *applier) judge(ctx context.Context, left []*item, cause error) error {
 	if !isDivergence(cause) {
 		return nil
 	}
-	found, err := a.divergences(ctx, phase)
+	found, err := a.countAgain(ctx, left)
 	if err != nil {
-		if mysqlconn.IsConnectionLost(err) || errors.Is(err, destination.ErrUnknownOutcome) {
-			return nil
-		}
 		return err
 	}
 	if len(found) == 0 {
@@ -110,6 +107,9 @@ func (a *applier) judge(ctx context.Context, phase []*item, cause error) error {
 		if err := a.Store.AddDivergence(ctx, a.Group, d.Table, d.KeyHash, d.Kind); err != nil {
 			return fmt.Errorf("note divergence of %s: %w", d.Table, err)
 		}
+	}
+	if err := a.listDivergences(ctx, found); err != nil {
+		return err
 	}
 	a.applied.Divergences += int64(len(found))
 	if a.ReportDivergence {
@@ -121,6 +121,21 @@ func (a *applier) judge(ctx context.Context, phase []*item, cause error) error {
 	}
 	d := found[0]
 	return fault.Divergence.New(d.Table.String(), "%d rows, the first with key hash %016x is %s", len(found), d.KeyHash, d.Kind)
+}
+
+// countAgain looks for divergent rows on fresh connections; one that is lost on
+// the way is no reason to pass them over.
+func (a *applier) countAgain(ctx context.Context, left []*item) ([]Divergence, error) {
+	for attempt := 1; ; attempt++ {
+		if err := a.renewSessions(ctx); err != nil {
+			return nil, err
+		}
+		found, err := a.divergences(ctx, left)
+		lost := mysqlconn.IsConnectionLost(err) || errors.Is(err, destination.ErrUnknownOutcome)
+		if !lost || ctx.Err() != nil || attempt == maxReconnects {
+			return found, err
+		}
+	}
 }
 
 // truncate empties the destination tables of a TRUNCATE; the barrier before it

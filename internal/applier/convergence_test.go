@@ -404,3 +404,29 @@ func TestRule5_LiteralFoldDiverges(t *testing.T) {
 	}
 	require.Positive(t, diverged)
 }
+
+// TestRule4_AnySuffixReplayedConverges: with the destination at the end of the
+// history, the stream is replayed from every change in turn, in windows that
+// are cut anywhere; each replay ends at the same rows.
+func TestRule4_AnySuffixReplayedConverges(t *testing.T) {
+	for uniques := range 3 {
+		m := modelMapping(uniques)
+		for seed := range uint64(150) {
+			rng := rand.New(rand.NewPCG(seed, uint64(uniques)+70))
+			l := newLife(rng, m)
+			d := &memory{mapping: m}
+			end := len(l.h.changes)
+			for _, r := range l.h.states[end] {
+				require.NoError(t, d.insert(r))
+			}
+			for from := range end {
+				for i := from; i < end; {
+					j := min(end, i+1+rng.IntN(6))
+					d.safe(rng, foldOf(m, l.h.changes[i:j]).safe(), -1)
+					i = j
+				}
+				require.Equal(t, texts(l.h.states[end]), d.all(), "seed %d, %d unique keys, from change %d", seed, uniques, from)
+			}
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"shardlift/internal/dialect"
 	"shardlift/internal/mysqlconn"
@@ -65,29 +66,75 @@ func isDivergence(err error) bool {
 	return ok && refused.statement.expect >= 0 && mysqlconn.IsDuplicateKey(refused.err)
 }
 
-// divergences finds out which rows of the failed phase are not as they should
-// be: each row of the items that were not committed is written alone, counted,
-// and all of it rolled back. Rows of a later phase are not counted.
-func (a *applier) divergences(ctx context.Context, phase []*item) ([]Divergence, error) {
-	var found []Divergence
-	for _, it := range phase {
-		if it.committed {
+// divergences finds out which rows are not as they should be: each row that is
+// not committed is written alone, counted, and all of it rolled back. The rows
+// of a shard share a transaction, deletions first, so that those of the second
+// phase find what the first phase would have left to them; where that is open,
+// because a commit's outcome is not known, the second phase is not counted.
+func (a *applier) divergences(ctx context.Context, left []*item) ([]Divergence, error) {
+	var shards []place
+	byShard := map[place][]*item{}
+	open := slices.IndexFunc(left, func(it *item) bool { return it.unknown })
+	for _, it := range left {
+		if it.committed || it.unknown || open >= 0 && it.phase > left[open].phase {
 			continue
 		}
-		s, err := a.session(ctx, 0)
-		if err != nil {
-			return found, err
+		shard := place{schema: it.place.schema, shard: it.place.shard}
+		if byShard[shard] == nil {
+			shards = append(shards, shard)
 		}
-		if err := s.Begin(ctx); err != nil {
-			return found, fmt.Errorf("begin to find divergent rows: %w", err)
-		}
-		some, err := a.countEach(ctx, s, it)
+		byShard[shard] = append(byShard[shard], it)
+	}
+	var found []Divergence
+	for _, shard := range shards {
+		some, err := a.countShard(ctx, byShard[shard])
 		found = append(found, some...)
-		if err := errors.Join(err, s.Rollback(ctx)); err != nil {
+		if err != nil {
 			return found, err
 		}
 	}
 	return found, nil
+}
+
+func (a *applier) countShard(ctx context.Context, items []*item) (found []Divergence, err error) {
+	s, err := a.session(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Begin(ctx); err != nil {
+		return nil, fmt.Errorf("begin to find divergent rows: %w", err)
+	}
+	defer func() { err = errors.Join(err, s.Rollback(ctx)) }()
+	for _, it := range items {
+		some, err := a.countEach(ctx, s, it)
+		found = append(found, some...)
+		if err != nil {
+			return found, err
+		}
+	}
+	return found, nil
+}
+
+// listedDivergences is how many rows of one window get a line of their own in
+// the task's log; the metadata has them all.
+const listedDivergences = 20
+
+// listDivergences tells the operator which rows they are: table and key hash,
+// never values.
+func (a *applier) listDivergences(ctx context.Context, found []Divergence) error {
+	for i, d := range found {
+		text := fmt.Sprintf("divergence: a row of %s with key hash %016x is %s", d.Table, d.KeyHash, d.Kind)
+		if i == listedDivergences {
+			text = fmt.Sprintf("divergence: %d more rows of the same window", len(found)-i)
+		}
+		if err := a.Store.AppendLog(ctx, "warn", text); err != nil {
+			return err
+		}
+		if i == listedDivergences {
+			break
+		}
+	}
+	return nil
 }
 
 func (a *applier) countEach(ctx context.Context, s session, it *item) ([]Divergence, error) {

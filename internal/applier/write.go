@@ -6,11 +6,12 @@ import (
 	"fmt"
 	"hash/fnv"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"shardlift/internal/dialect"
+	"shardlift/internal/fault"
 	"shardlift/internal/faultpoint"
 	"shardlift/internal/row"
 	"shardlift/internal/table"
@@ -37,8 +38,11 @@ type statement struct {
 // item is what one transaction writes: statements of one shard of one schema.
 type item struct {
 	place      place
+	phase      int
 	statements []statement
 	committed  bool
+	// unknown: the commit failed, so it may have been carried out.
+	unknown bool
 }
 
 // place is where an item's rows live. Shard -1 stands for rows whose shard is
@@ -64,16 +68,16 @@ func (a *applier) phases(w *window, strict bool) [2][]*item {
 			a.split(&writes, f, p.replaces, kindReplace, -1)
 		}
 	}
-	return [2][]*item{deletes.sorted(), writes.sorted()}
+	return [2][]*item{deletes.sorted(1), writes.sorted(2)}
 }
 
 type items map[place][]statement
 
 // sorted returns the items with the most statements first: they take longest.
-func (s items) sorted() []*item {
+func (s items) sorted(phase int) []*item {
 	out := make([]*item, 0, len(s))
 	for p, statements := range s {
-		out = append(out, &item{place: p, statements: statements})
+		out = append(out, &item{place: p, phase: phase, statements: statements})
 	}
 	slices.SortFunc(out, func(a, b *item) int { return len(b.statements) - len(a.statements) })
 	return out
@@ -151,37 +155,59 @@ func (a *applier) statements(f *fold, rows []row.Row, kind changeKind, perRow in
 
 // write writes both phases of a window; phase 1 of all lanes is committed
 // before phase 2 begins. With an error it returns the items of the phase that
-// failed; those that are not committed have left nothing behind.
-func (a *applier) write(ctx context.Context, w *window, strict bool) ([]*item, error) {
-	for _, phase := range a.phases(w, strict) {
+// failed and of those after it; what is not committed has left nothing behind.
+func (a *applier) write(ctx context.Context, w *window, strict bool) (left []*item, err error) {
+	phases := a.phases(w, strict)
+	for i, phase := range phases {
 		if err := a.writePhase(ctx, phase); err != nil {
-			return phase, err
+			return slices.Concat(phases[i:]...), err
 		}
 	}
 	return nil, nil
 }
 
 func (a *applier) writePhase(ctx context.Context, phase []*item) error {
-	if len(phase) == 0 {
-		return nil
-	}
 	queue := make(chan *item, len(phase))
 	for _, it := range phase {
 		queue <- it
 	}
 	close(queue)
-	g, ctx := errgroup.WithContext(ctx)
-	for lane := range min(a.Lanes, len(phase)) {
-		g.Go(func() error {
+	// A failure cuts off no other lane, which would leave it open whether its
+	// item is committed; they take no further ones.
+	errs := make([]error, min(a.Lanes, len(phase)))
+	var failed atomic.Bool
+	var lanes sync.WaitGroup
+	for lane := range errs {
+		lanes.Go(func() {
 			for it := range queue {
-				if err := a.writeItem(ctx, lane, it); err != nil {
-					return err
+				if failed.Load() {
+					return
+				}
+				if errs[lane] = a.writeItem(ctx, lane, it); errs[lane] != nil {
+					failed.Store(true)
+					return
 				}
 			}
-			return nil
 		})
 	}
-	return g.Wait()
+	lanes.Wait()
+	return weightiest(errs)
+}
+
+// weightiest returns the error that decides what is done next: another owner,
+// then a divergence, which must not go under in a connection that was lost at
+// the same time, then any.
+func weightiest(errs []error) error {
+	for _, counts := range []func(error) bool{
+		func(err error) bool { return errors.Is(err, fault.Fenced) },
+		isDivergence,
+		func(err error) bool { return err != nil },
+	} {
+		if i := slices.IndexFunc(errs, counts); i >= 0 {
+			return errs[i]
+		}
+	}
+	return nil
 }
 
 // writeItem commits one item, trying again after deadlocks and lock waits.
@@ -209,6 +235,7 @@ func (a *applier) tryItem(ctx context.Context, lane int, it *item) error {
 		return errors.Join(err, s.Rollback(ctx))
 	}
 	if err := s.Commit(ctx); err != nil {
+		it.unknown = true
 		return fmt.Errorf("commit on lane %d: %w", lane, err)
 	}
 	it.committed = true
