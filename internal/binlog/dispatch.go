@@ -127,7 +127,7 @@ func (s *Stream) formatted(h *replication.EventHeader, e *replication.FormatDesc
 	if s.place.created != 0 && s.place.created != h.Timestamp {
 		return fault.HistoryLost.New(object, "file %s was made at another time than the file of this name before", s.place.file)
 	}
-	s.place.created = h.Timestamp
+	s.place.created, s.version = h.Timestamp, mysqlVersion(e.ServerVersion)
 	return nil
 }
 

@@ -41,6 +41,7 @@ func TestRule9_RestoredSourceStops(t *testing.T) {
 		options []string
 	}{{"mysql55", nil}, {"mysql57", nil}, {"mysql97", nil}, {"mysql97", withoutGTID}, {"mariadb", nil}} {
 		t.Run(fmt.Sprint(c.name, " ", len(c.options)), func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t, testdb.Own(t, c.name, c.options...))
 			r.exec("CREATE TABLE a (id INT PRIMARY KEY AUTO_INCREMENT, v VARCHAR(200)) ENGINE=InnoDB")
 			r.learn()
@@ -111,6 +112,7 @@ func copyTree(t *testing.T, from, to string) {
 func TestRule9_ResetUnderTheStreamStops(t *testing.T) {
 	for _, name := range testdb.Versions() {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t, testdb.Own(t, name))
 			r.change = func(c *Config) { c.Heartbeat = 200 * time.Millisecond }
 			r.exec("CREATE TABLE a (id INT PRIMARY KEY) ENGINE=InnoDB", "FLUSH LOGS")
@@ -311,6 +313,7 @@ var failoverServers = []string{"mysql97", "mariadb"}
 func TestRule9_FailoverToAPromotedReplica(t *testing.T) {
 	for _, name := range failoverServers {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			p := newPair(t, name)
 			start := p.head()
 			s := p.open(start)
@@ -353,6 +356,7 @@ func TestRule9_FailoverToAPromotedReplica(t *testing.T) {
 func TestRule9_FailoverToAReplicaThatLacksTransactionsStops(t *testing.T) {
 	for _, name := range failoverServers {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			p := newPair(t, name)
 			s := p.open(p.head())
 			p.exec("INSERT INTO a VALUES (1, 1)")
@@ -385,6 +389,7 @@ func TestRule9_FailoverToAReplicaThatLacksTransactionsStops(t *testing.T) {
 func TestStream_ChecksumChangesWhileItRuns(t *testing.T) {
 	for _, name := range testdb.Versions()[1:] { // 5.5 has none
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t, testdb.Own(t, name))
 			r.exec("CREATE TABLE a (id INT PRIMARY KEY, v VARCHAR(100)) ENGINE=InnoDB")
 			r.learn()
@@ -410,6 +415,7 @@ func TestStream_ChecksumChangesWhileItRuns(t *testing.T) {
 func TestStream_SourceCrashWithNonTransactionalTables(t *testing.T) {
 	for _, name := range []string{"mysql55", "mysql97", "mariadb"} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t, testdb.Own(t, name))
 			r.exec("CREATE TABLE m (id INT PRIMARY KEY AUTO_INCREMENT, v VARCHAR(100)) ENGINE=MyISAM", "CREATE TABLE a (id INT PRIMARY KEY AUTO_INCREMENT) ENGINE=InnoDB")
 			r.learn()

@@ -2,6 +2,8 @@ package binlog
 
 import (
 	"encoding/binary"
+	"fmt"
+	"strings"
 
 	"shardlift/internal/ddl"
 )
@@ -36,6 +38,18 @@ func modeOf(status []byte) ddl.Mode {
 		}
 	}
 	return m
+}
+
+// mysqlVersion reads "8.0.36-log" as 80036; 0 for anything else, MariaDB included.
+func mysqlVersion(text string) int {
+	var major, minor, patch int
+	if strings.Contains(text, "MariaDB") {
+		return 0
+	}
+	if n, _ := fmt.Sscanf(text, "%d.%d.%d", &major, &minor, &patch); n != 3 {
+		return 0
+	}
+	return major*10000 + minor*100 + patch
 }
 
 // charsetClass says whether a client's collation is not of UTF-8 (or ASCII),

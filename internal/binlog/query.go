@@ -12,6 +12,7 @@ import (
 // statement format.
 func (s *Stream) query(schema string, text, status []byte) error {
 	mode := modeOf(status)
+	mode.Version = s.version
 	result := ddl.Analyze(schema, string(text), mode)
 	e, single := result.Only()
 	if !single {

@@ -44,7 +44,9 @@ type Stream struct {
 	tx    transaction
 	xa    xaStore
 	done  committed
-	clock uint32 // seconds in the header of the event that is read
+	// version is the MySQL that wrote the file, 0 for MariaDB.
+	version int
+	clock   uint32 // seconds in the header of the event that is read
 
 	ready   []Event
 	bytes   int // since the last Commit

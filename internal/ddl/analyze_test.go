@@ -147,6 +147,20 @@ func TestAnalyze_OldVersionedCommentsAreCode(t *testing.T) {
 	}
 }
 
+// The version that read the statement decides about newer comments.
+func TestAnalyze_VersionDecidesAboutComments(t *testing.T) {
+	for sql, want := range map[string]string{"ALTER TABLE t /*!80030 ADD x INT */": "x", "ALTER TABLE t /*!90000 ADD x INT, */ ADD y INT": "y"} {
+		e, ok := Analyze("d", sql, Mode{Version: 80036}).Only()
+		require.True(t, ok, sql)
+		require.True(t, e.ColumnsKnown)
+		require.Equal(t, want, e.Columns[0].Name)
+		require.False(t, Analyze("d", sql, Mode{}).Parsed, sql)
+	}
+	for _, sql := range []string{"TRUNCATE /*!080030 s. */ t", "TRUNCATE /*M!100100 s. */ t", "TRUNCATE /*M! s. */ t"} {
+		require.False(t, Analyze("d", sql, Mode{Version: 80036}).Parsed, sql)
+	}
+}
+
 func TestAnalyze_Columns(t *testing.T) {
 	for _, c := range []struct {
 		parts string

@@ -15,7 +15,7 @@ func (c *cursor) dml(sql, first string) ([]Effect, bool) {
 	if first == "LOAD" {
 		return c.load()
 	}
-	if c.mode != (Mode{Foreign: c.mode.Foreign}) || strings.Contains(sql, "/*!") || strings.Contains(sql, "/*M!") {
+	if c.mode != (Mode{Foreign: c.mode.Foreign, Version: c.mode.Version}) || strings.Contains(sql, "/*!") || strings.Contains(sql, "/*M!") {
 		return []Effect{{Kind: DML}}, false
 	}
 	parser, err := sqlparser.New(sqlparser.Options{})

@@ -1,6 +1,7 @@
 package ddl
 
 import (
+	"strconv"
 	"strings"
 )
 
@@ -13,6 +14,8 @@ type Mode struct {
 	// DoubleByte: the client's character set is one of gbk, gb18030, big5, sjis
 	// and cp932, whose second bytes may look like a quote or a backslash.
 	DoubleByte bool
+	// Version is the MySQL that read the statement, as 80036; 0 unknown, or MariaDB.
+	Version int
 	// Foreign: the client's character set is not UTF-8, so that names beyond
 	// ASCII cannot be compared.
 	Foreign bool
@@ -186,16 +189,31 @@ func (l *lexer) comment() {
 	for head > 0 && digits < len(rest) && rest[digits] >= '0' && rest[digits] <= '9' {
 		digits++
 	}
-	code := head == len("/*!") && (digits == head || digits-head == len(always) && rest[head:digits] <= always)
-	if head > 0 && !code {
-		l.versioned = true
+	code, known := l.isCode(rest[:head], rest[head:digits])
+	if head > 0 && !known {
+		l.versioned, code = true, l.code
 	}
-	if head == 0 || !l.code && !code {
+	if head == 0 || !code {
 		l.closeComment(2, head > 0)
 		return
 	}
 	l.at += digits
 	l.depth++
+}
+
+// isCode says whether the server read a comment as code, as far as that is known.
+func (l *lexer) isCode(head, version string) (code, known bool) {
+	switch {
+	case head != "/*!" || version != "" && len(version) != len(always):
+		return false, false
+	case version <= always:
+		return true, true
+	case l.mode.Version > 0:
+		n, err := strconv.Atoi(version)
+		return n <= l.mode.Version, err == nil
+	default:
+		return false, false
+	}
 }
 
 // always is the newest version in a comment that every server here reads as
