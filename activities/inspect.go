@@ -46,6 +46,9 @@ func (a *Activities) inspect(ctx context.Context, in contract.InspectIn) (any, e
 	if in.Kind == contract.InspectObjects {
 		return objectsPage(ctx, t, in)
 	}
+	if in.Kind == contract.InspectSamples {
+		return samples(ctx, t)
+	}
 	var answer any
 	err = a.withExisting(ctx, t, func(_ *destination.Destination, s *checkpoint.Store) error {
 		answer, err = ask(ctx, s, in)

@@ -2,8 +2,11 @@ package activities
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
 
+	"shardlift/internal/checkpoint"
 	"shardlift/internal/contract"
 	"shardlift/internal/mysqlconn"
 	"shardlift/internal/precheck"
@@ -63,4 +66,24 @@ func (a *Activities) shown(r contract.PrecheckItemResult) contract.PrecheckItemR
 		r.Facts = &facts
 	}
 	return r
+}
+
+// samples are the keys that the task's pre-check has kept, also before a start.
+func samples(ctx context.Context, t *resolved) (contract.SamplesAnswer, error) {
+	answer := contract.SamplesAnswer{Samples: []contract.RowSample{}}
+	d, err := openDestination(ctx, t, 1)
+	if err != nil {
+		return answer, err
+	}
+	defer func() { _ = d.Close() }()
+	found, err := checkpoint.AllSamples(ctx, d, t.Spec.Destination.MetadataSchema, t.TaskID)
+	if err != nil {
+		return answer, err
+	}
+	for _, code := range slices.Sorted(maps.Keys(found)) {
+		for _, s := range found[code] {
+			answer.Samples = append(answer.Samples, contract.RowSample{Item: code, Object: s.Object, Keys: s.Keys})
+		}
+	}
+	return answer, nil
 }

@@ -82,6 +82,33 @@ func Samples(ctx context.Context, d *destination.Destination, metadataSchema, ta
 	return out, read(data, &out, prefix+tableSample)
 }
 
+// AllSamples returns what the items of a task have kept, by code of the item.
+func AllSamples(ctx context.Context, d *destination.Destination, metadataSchema, taskID string) (map[string][]Sample, error) {
+	s, err := newStore(d, metadataSchema, taskID)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string][]Sample{}
+	err = s.each(ctx, fmt.Sprintf("SELECT code, body FROM %s WHERE task = %s", s.t(tableSample), s.task), func(scan func(...any) error) error {
+		var code string
+		var data []byte
+		if err := scan(&code, &data); err != nil {
+			return err
+		}
+		var found []Sample
+		err := read(data, &found, prefix+tableSample)
+		out[code] = found
+		return err
+	})
+	if isAbsent(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read samples of task %s: %w", s.taskID, err)
+	}
+	return out, nil
+}
+
 // DropSamples removes what is kept of a task, and the table when nothing is
 // left in it. It belongs to Drop, and to tasks that never started.
 func DropSamples(ctx context.Context, d *destination.Destination, metadataSchema, taskID string) error {

@@ -30,6 +30,9 @@ func TestSamples_BelongToTheTaskAndGoWithIt(t *testing.T) {
 	require.NoError(t, KeepSamples(ctx, d, p.schema, "t2", "a", first))
 	require.Equal(t, second, read("t1", "a"))
 	require.Empty(t, read("t1", "b"))
+	all, err := AllSamples(ctx, d, p.schema, "t1")
+	require.NoError(t, err)
+	require.Equal(t, map[string][]Sample{"a": second}, all)
 	require.NoError(t, KeepSamples(ctx, d, p.schema, "t1", "a", nil))
 	require.Empty(t, read("t1", "a"))
 

@@ -229,6 +229,7 @@ const (
 	InspectApplied     = "applied"     // position.Position of the checkpoint row
 	InspectLogs        = "logs"        // LogsAnswer
 	InspectObjects     = "objects"     // ObjectsAnswer
+	InspectSamples     = "samples"     // SamplesAnswer
 )
 
 // InspectIn asks one question; the answer is sealed for AnswerKey when it holds

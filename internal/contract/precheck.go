@@ -88,3 +88,16 @@ type PrecheckReport struct {
 	Summary PrecheckSummary      `json:"summary"`
 	Items   []PrecheckItemResult `json:"items"`
 }
+
+// SamplesAnswer answers InspectSamples: keys of rows that the pre-check found,
+// as they stand in the destination's metadata. They never travel unsealed.
+type SamplesAnswer struct {
+	Samples []RowSample `json:"samples"`
+}
+
+// RowSample is the keys of some rows that an item found in one place.
+type RowSample struct {
+	Item   string   `json:"item"`
+	Object string   `json:"object"` // schema.table.column
+	Keys   []string `json:"keys"`
+}
