@@ -16,14 +16,14 @@ import (
 // only share a link: `(shard_key = 7 AND pk IN (1,2))`. Where the shard key has one
 // column, its values come first as an IN list, which every router understands.
 func (d *Dialect) Delete(m *Mapping, rows []row.Row) []Statement {
-	return d.deleteBy(m, rows, m.Identity, false)
+	return d.deleteIn(m, rows, m.Identity, false, m.name)
 }
 
-// deleteBy deletes the rows that equal one of rows in all the given columns. In
-// a unique index NULL equals nothing: skipNull leaves such rows out.
-func (d *Dialect) deleteBy(m *Mapping, rows []row.Row, columns []int, skipNull bool) []Statement {
+// deleteIn deletes the rows of a table that equal one of rows in all the given
+// columns. In a unique index NULL equals nothing: skipNull leaves such rows out.
+func (d *Dialect) deleteIn(m *Mapping, rows []row.Row, columns []int, skipNull bool, name []byte) []Statement {
 	c := newChain(d.features, columns, m.ShardKey, m.keyNames, m.keyForms)
-	c.head = appendAll(nil, []byte("DELETE FROM "), m.name, []byte(" WHERE "))
+	c.head = appendAll(nil, []byte("DELETE FROM "), name, []byte(" WHERE "))
 	for _, r := range rows {
 		if skipNull && slices.ContainsFunc(columns, func(i int) bool { return r[i] == nil }) {
 			continue

@@ -49,6 +49,8 @@ type Mapping struct {
 	aliased  []byte // `c`=new.`c`,… without primary and shard key
 	values   []byte // `c`=VALUES(`c`),…
 	changes  []canonicalChange
+	// zeroAsText is 1 + the pair whose number 0 is written as a text, 0 for none.
+	zeroAsText int
 }
 
 // NewMapping joins two tables by column names, without regard to case. The
@@ -289,6 +291,9 @@ func (m *Mapping) prepareText() {
 		f := formOf(to, from)
 		m.columns, m.forms = append(m.columns, name), append(m.forms, f)
 		m.keyForms[p.Source], m.keyNames[p.Source] = f, name
+		if m.Placement.ZeroAsText && to.AutoIncrement {
+			m.zeroAsText = i + 1
+		}
 		if i > 0 {
 			m.list = append(m.list, ',')
 		}

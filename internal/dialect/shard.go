@@ -85,6 +85,9 @@ func databaseShard(p *table.Placement, c *table.Column, v row.Value) (int, bool)
 		tables = uint64(max(p.Table.Count, 1))
 	}
 	numbered := func(n uint64, ok bool) (int, bool) { return int(n % (shards * tables) / tables), ok }
+	if strings.HasPrefix(rule.Algorithm, VitessRule) {
+		return vitessShard(rule, c, v)
+	}
 	switch rule.Algorithm {
 	case "HASH":
 		text, ok := hashedText(rule, c, v)

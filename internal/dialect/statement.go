@@ -6,6 +6,7 @@ import (
 	"unsafe"
 
 	"shardlift/internal/row"
+	"shardlift/internal/table"
 )
 
 // Statement is one statement of its own packet. Rows is the number of rows it
@@ -20,18 +21,14 @@ func (d *Dialect) Insert(m *Mapping, rows []row.Row) []Statement {
 	return d.write(m, rows, "INSERT INTO ", nil)
 }
 
-// Replace returns multi-row REPLACE statements. Where REPLACE is refused it
-// returns deletes by identity and by each unique index, then inserts; these
-// belong in one transaction.
+// Replace returns multi-row REPLACE statements. Where REPLACE is refused, as on
+// sharded tables of Vitess, it returns deletes by identity and by each unique
+// index, then inserts; these belong in one transaction.
 func (d *Dialect) Replace(m *Mapping, rows []row.Row) []Statement {
-	if d.features.Replace {
+	if d.features.Replace || m.Placement.Kind == table.Single {
 		return d.write(m, rows, "REPLACE INTO ", nil)
 	}
-	out := d.Delete(m, rows)
-	for _, unique := range m.Unique {
-		out = append(out, d.deleteBy(m, rows, unique, true)...)
-	}
-	return append(out, d.Insert(m, rows)...)
+	return d.deleteInsert(m, rows)
 }
 
 // Upsert returns INSERT … ON DUPLICATE KEY UPDATE statements that never set a
@@ -111,7 +108,12 @@ func (m *Mapping) appendTuple(dst []byte, r row.Row) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = m.forms[i].appendStored(dst, r[m.Pairs[i].Source])
+		v := r[m.Pairs[i].Source]
+		if m.zeroAsText == i+1 && string(v) == "0" {
+			dst = append(dst, "'0'"...)
+			continue
+		}
+		dst = m.forms[i].appendStored(dst, v)
 	}
 	return append(dst, ')')
 }

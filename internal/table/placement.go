@@ -13,7 +13,8 @@ const (
 )
 
 // Rule is one level of sharding. Algorithm is upper case as DDM's SHOW RULE
-// prints it, e.g. "MOD_HASH"; empty means that the level does not exist.
+// prints it, e.g. "MOD_HASH", or VITESS_ and a vindex's type; empty means that
+// the level does not exist.
 type Rule struct {
 	Algorithm string `json:"algorithm,omitempty"`
 	Column    string `json:"column,omitempty"`
@@ -35,6 +36,9 @@ type Placement struct {
 	Shards int `json:"shards"`
 	// Sequence is the sequence that fills the table's auto-increment column, or empty.
 	Sequence string `json:"sequence,omitempty"`
+	// ZeroAsText: the sequence takes a number 0 for a wish for its next value,
+	// whatever the sql_mode, but stores a text '0' as it is (Vitess).
+	ZeroAsText bool `json:"zero_as_text,omitempty"`
 }
 
 // ShardColumns returns the distinct names of the columns that route a row.
