@@ -260,7 +260,7 @@ func (w *world) equal() bool {
 func TestRule2_ApplyDuringCopyConvergesBehindTheGate(t *testing.T) {
 	for uniques := range 3 {
 		m := modelMapping(uniques)
-		for seed := range uint64(4000) {
+		for seed := range uint64(2000) {
 			w := newWorld(seed, m, sound)
 			w.run()
 			require.Equal(t, texts(w.l.h.states[len(w.l.h.changes)]), w.d.all(), "seed %d, %d unique keys", seed, uniques)
@@ -283,12 +283,12 @@ func TestRule2_EachPartOfTheGateIsNeeded(t *testing.T) {
 			drop(&r)
 			m := modelMapping(1)
 			diverged := 0
-			for seed := range uint64(2000) {
+			for seed := range uint64(1000) {
 				if w := newWorld(seed, m, r); w.diverges() {
 					diverged++
 				}
 			}
-			t.Logf("%d of 2000 schedules diverge", diverged)
+			t.Logf("%d of 1000 schedules diverge", diverged)
 			require.Positive(t, diverged)
 		})
 	}
