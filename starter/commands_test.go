@@ -40,6 +40,7 @@ func lines(file string) map[string]line {
 		"edit-revision":         {args: []string{"edit", "shop-to-ddm", "-f", file, "--revision", "5"}, operation: "EditTask", body: `"If-Match":"\"5\""`},
 		"precheck":              {args: []string{"precheck", "shop-to-ddm", "--item", "a", "--item", "b"}, operation: "PrecheckTask", body: `"items":["a","b"]`},
 		"precheck-wait":         {args: []string{"precheck", "shop-to-ddm", "--wait"}, operation: "GetPrecheck", status: exitCheck},
+		"precheck-samples":      {args: []string{"precheck", "shop-to-ddm", "--samples"}, operation: "GetPrecheckSamples"},
 		"precheck-show":         {args: []string{"precheck", "shop-to-ddm", "--show"}, operation: "GetPrecheck", status: exitCheck},
 		"confirm":               {args: []string{"confirm", "shop-to-ddm", "--item", "a", "b", "--note", "seen"}, operation: "ConfirmTask", body: `"items":["a","b"],"note":"seen"`},
 		"confirm-all":           {args: []string{"confirm", "shop-to-ddm", "--all", "--note", "seen"}, operation: "ConfirmTask", body: `"all":true`},

@@ -282,6 +282,10 @@ func (f *fake) GetPrecheck(context.Context, api.GetPrecheckRequestObject) (api.G
 	return api.GetPrecheck200JSONResponse(f.items), nil
 }
 
+func (f *fake) GetPrecheckSamples(context.Context, api.GetPrecheckSamplesRequestObject) (api.GetPrecheckSamplesResponseObject, error) {
+	return api.GetPrecheckSamples200JSONResponse{Samples: []api.PrecheckSample{{Item: "srcDateRange", Object: "shop.orders.at", Keys: []string{"id=7", "id=9"}}}}, nil
+}
+
 func (f *fake) PrecheckTask(context.Context, api.PrecheckTaskRequestObject) (api.PrecheckTaskResponseObject, error) {
 	return api.PrecheckTask200JSONResponse{OutcomeJSONResponse: f.outcome()}, nil
 }

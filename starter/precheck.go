@@ -12,17 +12,21 @@ import (
 
 func (a *app) precheckCommand() *cobra.Command {
 	var items []string
-	var wait, show bool
+	var wait, show, samples bool
 	cmd := &cobra.Command{
 		Use: "precheck TASK", Short: "check everything that must hold before the start", Args: oneTask,
 		Long: `Run the pre-check, or with --item some of its items again. With --wait the command ends with the
 pre-check and prints its items: exit status 4 when it is not at 100 %, that is, when something failed
-or an alarm is not confirmed. --show prints the last results and runs nothing.`,
+or an alarm is not confirmed. --show prints the last results and runs nothing; --samples prints keys of
+rows that items found, which stand in the destination's metadata only.`,
 		Example: "  shardlift precheck shop-to-ddm --wait\n  shardlift precheck shop-to-ddm --item srcDbConnection --wait",
 		RunE: a.action(func(ctx context.Context, args []string) error {
 			c, err := a.connect()
 			if err != nil {
 				return err
+			}
+			if samples {
+				return a.precheckSamples(ctx, c, args[0])
 			}
 			if show {
 				return a.precheckReport(ctx, c, args[0])
@@ -50,7 +54,26 @@ or an alarm is not confirmed. --show prints the last results and runs nothing.`,
 	cmd.Flags().StringSliceVar(&items, "item", nil, "code of an item to run again (repeatable)")
 	cmd.Flags().BoolVar(&wait, "wait", false, "wait for the end and print the items")
 	cmd.Flags().BoolVar(&show, "show", false, "print the last results, run nothing")
+	cmd.Flags().BoolVar(&samples, "samples", false, "print keys of rows that items found, run nothing")
 	return cmd
+}
+
+// precheckSamples prints keys of rows, one line each.
+func (a *app) precheckSamples(ctx context.Context, c *api.ClientWithResponses, id string) error {
+	r, err := answered(c.GetPrecheckSamplesWithResponse(ctx, id))
+	if err != nil {
+		return err
+	}
+	if a.json() {
+		return a.printJSON(r.Body)
+	}
+	f := &facts{}
+	for _, s := range r.JSON200.Samples {
+		for _, key := range s.Keys {
+			f.add(s.Item, "%s: %s", s.Object, key)
+		}
+	}
+	return f.print(a.out)
 }
 
 func (a *app) awaitPrecheck(ctx context.Context, c *api.ClientWithResponses, id string) error {
@@ -107,8 +130,14 @@ func (a *app) printPrecheck(report *api.PrecheckReport) error {
 		if i.Verdict != api.PASSED && value(i.Remedy) != "" {
 			f.add("", "remedy: %s", *i.Remedy)
 		}
+		if page := value(i.Page); i.Verdict != api.PASSED && page != "" {
+			f.add("", "more: %s", page)
+		}
 		if by := i.Confirmed; by != nil {
 			f.add("", "confirmed by %s at %s: %s", by.Actor, moment(&by.At), by.Note)
+		}
+		if by := i.Skipped; by != nil {
+			f.add("", "skipped by %s at %s: %s", by.Actor, moment(&by.At), by.Note)
 		}
 	}
 	if err := f.print(a.out); err != nil {

@@ -33,7 +33,7 @@ func (h *handlers) PrecheckTask(ctx context.Context, r api.PrecheckTaskRequestOb
 // ConfirmTask confirms alarms.
 func (h *handlers) ConfirmTask(ctx context.Context, r api.ConfirmTaskRequestObject) (api.ConfirmTaskResponseObject, error) {
 	b := value(r.Body)
-	return send(ctx, h, r.ID, contract.UpdateConfirm, contract.ConfirmRequest{Command: command(b.Revision), Items: value(b.Items), All: value(b.All), Note: b.Note}, r.Params.IdempotencyKey)
+	return send(ctx, h, r.ID, contract.UpdateConfirm, contract.ConfirmRequest{Command: command(b.Revision), Items: value(b.Items), All: value(b.All), Note: b.Note, Skip: value(b.Skip)}, r.Params.IdempotencyKey)
 }
 
 // StartTask starts now or at a time.

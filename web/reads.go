@@ -33,13 +33,45 @@ func (h *handlers) GetPrecheck(ctx context.Context, r api.GetPrecheckRequestObje
 			Code: i.Code, Group: i.Group, Title: i.Title, Verdict: api.PrecheckItemVerdict(i.Verdict),
 			Reason: orNull(i.Reason), Remedy: orNull(fill.Replace(i.Remedy)),
 		}
-		if len(i.Evidence) > 0 {
-			item.Evidence = &i.Evidence
+		item.Applies, item.Page, item.Needs, item.WaitsFor = orNull(i.Applies), orNull(i.Page), orNone(i.Needs), orNone(i.WaitsFor)
+		item.Confirmed, item.Skipped = renderConfirmation(i.Confirmed), renderConfirmation(i.Skipped)
+		if i.Skippable {
+			item.Skippable = &i.Skippable
 		}
-		if c := i.Confirmed; c != nil {
-			item.Confirmed = &api.Confirmation{Actor: c.Actor, At: c.At, Note: c.Note}
+		for n := range i.Evidence {
+			i.Evidence[n] = fill.Replace(i.Evidence[n])
 		}
+		item.Evidence = orNone(i.Evidence)
 		out.Items = append(out.Items, item)
+	}
+	return out, nil
+}
+
+func renderConfirmation(c *contract.Confirmation) *api.Confirmation {
+	if c == nil {
+		return nil
+	}
+	return &api.Confirmation{Actor: c.Actor, At: c.At, Note: c.Note}
+}
+
+// orNone is nil for an empty list.
+func orNone(list []string) *[]string {
+	if len(list) == 0 {
+		return nil
+	}
+	return &list
+}
+
+// GetPrecheckSamples shows keys of rows that the items found; they stand in the
+// destination's metadata and are read there.
+func (h *handlers) GetPrecheckSamples(ctx context.Context, r api.GetPrecheckSamplesRequestObject) (api.GetPrecheckSamplesResponseObject, error) {
+	var answer contract.SamplesAnswer
+	if err := h.page(ctx, r.ID, control.Page{Kind: contract.InspectSamples}, nil, &answer); err != nil {
+		return nil, err
+	}
+	out := api.GetPrecheckSamples200JSONResponse{Samples: make([]api.PrecheckSample, 0, len(answer.Samples))}
+	for _, s := range answer.Samples {
+		out.Samples = append(out.Samples, api.PrecheckSample{Item: s.Item, Object: s.Object, Keys: s.Keys})
 	}
 	return out, nil
 }

@@ -213,6 +213,12 @@ func renderSummary(p contract.PrecheckSummary) api.PrecheckSummary {
 	if p.State == "done" || p.State == "expired" {
 		out.PassedRate = &p.PassedRate
 	}
+	if p.State != "none" {
+		out.Percent = &p.Percent
+	}
+	if p.Skipped > 0 {
+		out.Skipped = &p.Skipped
+	}
 	return out
 }
 

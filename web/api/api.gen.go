@@ -309,6 +309,9 @@ type ConfirmCommand struct {
 	Items    *[]string `json:"items,omitempty"`
 	Note     string    `json:"note"`
 	Revision *int      `json:"revision,omitempty"`
+
+	// Skip skip the named failures instead of confirming alarms
+	Skip *bool `json:"skip,omitempty"`
 }
 
 // Confirmation defines model for Confirmation.
@@ -522,14 +525,27 @@ type PrecheckCommand struct {
 
 // PrecheckItem defines model for PrecheckItem.
 type PrecheckItem struct {
-	Code      string              `json:"code"`
-	Confirmed *Confirmation       `json:"confirmed,omitempty"`
-	Evidence  *[]string           `json:"evidence,omitempty"`
-	Group     string              `json:"group"`
-	Reason    *string             `json:"reason,omitempty"`
-	Remedy    *string             `json:"remedy,omitempty"`
+	// Applies the types of task that have the item
+	Applies   *string       `json:"applies,omitempty"`
+	Code      string        `json:"code"`
+	Confirmed *Confirmation `json:"confirmed,omitempty"`
+	Evidence  *[]string     `json:"evidence,omitempty"`
+	Group     string        `json:"group"`
+	Needs     *[]string     `json:"needs,omitempty"`
+
+	// Page the item's page in the documentation
+	Page   *string `json:"page,omitempty"`
+	Reason *string `json:"reason,omitempty"`
+	Remedy *string `json:"remedy,omitempty"`
+
+	// Skippable a failure may be skipped with a reason
+	Skippable *bool               `json:"skippable,omitempty"`
+	Skipped   *Confirmation       `json:"skipped,omitempty"`
 	Title     string              `json:"title"`
 	Verdict   PrecheckItemVerdict `json:"verdict"`
+
+	// WaitsFor those of needs that have not ended
+	WaitsFor *[]string `json:"waits_for,omitempty"`
 }
 
 // PrecheckItemVerdict defines model for PrecheckItem.Verdict.
@@ -541,15 +557,37 @@ type PrecheckReport struct {
 	Summary PrecheckSummary `json:"summary"`
 }
 
+// PrecheckSample defines model for PrecheckSample.
+type PrecheckSample struct {
+	Item string `json:"item"`
+
+	// Keys primary keys of some rows that the item found
+	Keys []string `json:"keys"`
+
+	// Object schema.table.column
+	Object string `json:"object"`
+}
+
+// PrecheckSamples defines model for PrecheckSamples.
+type PrecheckSamples struct {
+	Samples []PrecheckSample `json:"samples"`
+}
+
 // PrecheckSummary defines model for PrecheckSummary.
 type PrecheckSummary struct {
-	Alarms      int        `json:"alarms"`
-	ExpiresAt   *time.Time `json:"expires_at"`
-	Failed      int        `json:"failed"`
-	PassedRate  *int       `json:"passed_rate"`
-	Revision    int        `json:"revision"`
-	State       string     `json:"state"`
-	Unconfirmed int        `json:"unconfirmed"`
+	Alarms     int        `json:"alarms"`
+	ExpiresAt  *time.Time `json:"expires_at"`
+	Failed     int        `json:"failed"`
+	PassedRate *int       `json:"passed_rate"`
+
+	// Percent items that have ended
+	Percent  *int `json:"percent,omitempty"`
+	Revision int  `json:"revision"`
+
+	// Skipped failures that were skipped with a reason
+	Skipped     *int   `json:"skipped,omitempty"`
+	State       string `json:"state"`
+	Unconfirmed int    `json:"unconfirmed"`
 }
 
 // Problem defines model for Problem.
@@ -1332,6 +1370,9 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	PrecheckTask(ctx context.Context, id TaskID, params *PrecheckTaskParams, body PrecheckTaskJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetPrecheckSamples performs a GET /api/v1/tasks/{id}/precheck/samples (the `GetPrecheckSamples` operationId) request.
+	GetPrecheckSamples(ctx context.Context, id TaskID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetReport performs a GET /api/v1/tasks/{id}/report (the `GetReport` operationId) request.
 	GetReport(ctx context.Context, id TaskID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
@@ -1930,6 +1971,19 @@ func (c *Client) PrecheckTaskWithBody(ctx context.Context, id TaskID, params *Pr
 // Takes a body of the `application/json` content type.
 func (c *Client) PrecheckTask(ctx context.Context, id TaskID, params *PrecheckTaskParams, body PrecheckTaskJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPrecheckTaskRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetPrecheckSamples performs a GET /api/v1/tasks/{id}/precheck/samples (the `GetPrecheckSamples` operationId) request.
+func (c *Client) GetPrecheckSamples(ctx context.Context, id TaskID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPrecheckSamplesRequest(c.Server, id)
 	if err != nil {
 		return nil, err
 	}
@@ -3607,6 +3661,40 @@ func NewPrecheckTaskRequestWithBody(server string, id TaskID, params *PrecheckTa
 	return req, nil
 }
 
+// NewGetPrecheckSamplesRequest constructs an http.Request for the GetPrecheckSamples method
+func NewGetPrecheckSamplesRequest(server string, id TaskID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/tasks/%s/precheck/samples", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewGetReportRequest constructs an http.Request for the GetReport method
 func NewGetReportRequest(server string, id TaskID) (*http.Request, error) {
 	var err error
@@ -4484,6 +4572,11 @@ type ClientWithResponsesInterface interface {
 	// PrecheckTaskWithResponse performs a POST /api/v1/tasks/{id}/precheck (the `PrecheckTask` operationId) request.
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	PrecheckTaskWithResponse(ctx context.Context, id TaskID, params *PrecheckTaskParams, body PrecheckTaskJSONRequestBody, reqEditors ...RequestEditorFn) (*PrecheckTaskResponse, error)
+
+	// GetPrecheckSamplesWithResponse performs a GET /api/v1/tasks/{id}/precheck/samples (the `GetPrecheckSamples` operationId) request.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	GetPrecheckSamplesWithResponse(ctx context.Context, id TaskID, reqEditors ...RequestEditorFn) (*GetPrecheckSamplesResponse, error)
 
 	// GetReportWithResponse performs a GET /api/v1/tasks/{id}/report (the `GetReport` operationId) request.
 	//
@@ -5797,6 +5890,54 @@ func (r PrecheckTaskResponse) ContentType() string {
 	return ""
 }
 
+type GetPrecheckSamplesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PrecheckSamples
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetPrecheckSamplesResponse) GetJSON200() *PrecheckSamples {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetPrecheckSamplesResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetPrecheckSamplesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetPrecheckSamplesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetPrecheckSamplesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetPrecheckSamplesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GetReportResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -6846,6 +6987,17 @@ func (c *ClientWithResponses) PrecheckTaskWithResponse(ctx context.Context, id T
 		return nil, err
 	}
 	return ParsePrecheckTaskResponse(rsp)
+}
+
+// GetPrecheckSamplesWithResponse performs a GET /api/v1/tasks/{id}/precheck/samples (the `GetPrecheckSamples` operationId) request.
+//
+// Returns a wrapper object for the known response body format(s).
+func (c *ClientWithResponses) GetPrecheckSamplesWithResponse(ctx context.Context, id TaskID, reqEditors ...RequestEditorFn) (*GetPrecheckSamplesResponse, error) {
+	rsp, err := c.GetPrecheckSamples(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetPrecheckSamplesResponse(rsp)
 }
 
 // GetReportWithResponse performs a GET /api/v1/tasks/{id}/report (the `GetReport` operationId) request.
@@ -7907,6 +8059,39 @@ func ParsePrecheckTaskResponse(rsp *http.Response) (*PrecheckTaskResponse, error
 	return response, nil
 }
 
+// ParseGetPrecheckSamplesResponse parses an HTTP response from a GetPrecheckSamplesWithResponse call
+func ParseGetPrecheckSamplesResponse(rsp *http.Response) (*GetPrecheckSamplesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetPrecheckSamplesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PrecheckSamples
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseGetReportResponse parses an HTTP response from a GetReportWithResponse call
 func ParseGetReportResponse(rsp *http.Response) (*GetReportResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -8421,6 +8606,9 @@ type ServerInterface interface {
 
 	// (POST /api/v1/tasks/{id}/precheck)
 	PrecheckTask(ctx echo.Context, id TaskID, params PrecheckTaskParams) error
+
+	// (GET /api/v1/tasks/{id}/precheck/samples)
+	GetPrecheckSamples(ctx echo.Context, id TaskID) error
 
 	// (GET /api/v1/tasks/{id}/report)
 	GetReport(ctx echo.Context, id TaskID) error
@@ -9188,6 +9376,22 @@ func (w *ServerInterfaceWrapper) PrecheckTask(ctx echo.Context) error {
 	return err
 }
 
+// GetPrecheckSamples converts echo context to params.
+func (w *ServerInterfaceWrapper) GetPrecheckSamples(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id TaskID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetPrecheckSamples(ctx, id)
+	return err
+}
+
 // GetReport converts echo context to params.
 func (w *ServerInterfaceWrapper) GetReport(ctx echo.Context) error {
 	var err error
@@ -9571,6 +9775,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.PATCH(options.BaseURL+"/api/v1/tasks/:id", wrapper.EditTask, options.OperationMiddlewares["editTask"]...)
 	router.GET(options.BaseURL+"/api/v1/tasks/:id/precheck", wrapper.GetPrecheck, options.OperationMiddlewares["getPrecheck"]...)
 	router.POST(options.BaseURL+"/api/v1/tasks/:id/precheck", wrapper.PrecheckTask, options.OperationMiddlewares["precheckTask"]...)
+	router.GET(options.BaseURL+"/api/v1/tasks/:id/precheck/samples", wrapper.GetPrecheckSamples, options.OperationMiddlewares["getPrecheckSamples"]...)
 	router.POST(options.BaseURL+"/api/v1/tasks/:id/confirm", wrapper.ConfirmTask, options.OperationMiddlewares["confirmTask"]...)
 	router.POST(options.BaseURL+"/api/v1/tasks/:id/start", wrapper.StartTask, options.OperationMiddlewares["startTask"]...)
 	router.POST(options.BaseURL+"/api/v1/tasks/:id/reschedule", wrapper.RescheduleTask, options.OperationMiddlewares["rescheduleTask"]...)
@@ -10736,6 +10941,45 @@ func (response PrecheckTaskdefaultApplicationProblemPlusJSONResponse) VisitPrech
 	return err
 }
 
+type GetPrecheckSamplesRequestObject struct {
+	ID TaskID `json:"id"`
+}
+
+type GetPrecheckSamplesResponseObject interface {
+	VisitGetPrecheckSamplesResponse(w http.ResponseWriter) error
+}
+
+type GetPrecheckSamples200JSONResponse PrecheckSamples
+
+func (response GetPrecheckSamples200JSONResponse) VisitGetPrecheckSamplesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPrecheckSamplesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetPrecheckSamplesdefaultApplicationProblemPlusJSONResponse) VisitGetPrecheckSamplesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetReportRequestObject struct {
 	ID TaskID `json:"id"`
 }
@@ -11377,6 +11621,9 @@ type StrictServerInterface interface {
 
 	// (POST /api/v1/tasks/{id}/precheck)
 	PrecheckTask(ctx context.Context, request PrecheckTaskRequestObject) (PrecheckTaskResponseObject, error)
+
+	// (GET /api/v1/tasks/{id}/precheck/samples)
+	GetPrecheckSamples(ctx context.Context, request GetPrecheckSamplesRequestObject) (GetPrecheckSamplesResponseObject, error)
 
 	// (GET /api/v1/tasks/{id}/report)
 	GetReport(ctx context.Context, request GetReportRequestObject) (GetReportResponseObject, error)
@@ -12289,6 +12536,31 @@ func (sh *strictHandler) PrecheckTask(ctx echo.Context, id TaskID, params Preche
 		return err
 	} else if validResponse, ok := response.(PrecheckTaskResponseObject); ok {
 		return validResponse.VisitPrecheckTaskResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetPrecheckSamples operation middleware
+func (sh *strictHandler) GetPrecheckSamples(ctx echo.Context, id TaskID) error {
+	var request GetPrecheckSamplesRequestObject
+
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPrecheckSamples(ctx.Request().Context(), request.(GetPrecheckSamplesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPrecheckSamples")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetPrecheckSamplesResponseObject); ok {
+		return validResponse.VisitGetPrecheckSamplesResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
