@@ -42,11 +42,17 @@ func ExprIn(c, as table.Column) string {
 	return "IF(CAST(" + back + " AS BINARY) = CAST(" + name + " AS BINARY), CAST(" + there + " AS BINARY), " + marked(name) + ")"
 }
 
-// converted selects a text in a set that has all characters. What is none would
-// come as a question mark: there are more of them then than before.
+// converted selects a text in a set that has all characters. What is none comes
+// as a question mark: there are more of them then than before. NULL is neither.
 func converted(name, to string) string {
 	there := "CONVERT(" + name + " USING " + to + ")"
-	return "IF(" + questions(there) + " = " + questions(name) + ", CAST(" + there + " AS BINARY), " + marked(name) + ")"
+	return "IF(" + Unrepresentable(name, to) + ", " + marked(name) + ", CAST(" + there + " AS BINARY))"
+}
+
+// Unrepresentable is the condition that a text, named by an expression, has
+// something that is no character of another set.
+func Unrepresentable(name, to string) string {
+	return questions("CONVERT("+name+" USING "+to+")") + " <> " + questions(name)
 }
 
 func questions(text string) string {

@@ -13,6 +13,9 @@ import (
 	"github.com/go-sql-driver/mysql"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
+
+	"shardlift/internal/contract"
+	"shardlift/internal/fault"
 )
 
 // keyCase is a table whose primary key has the given columns. Every table has a
@@ -324,4 +327,126 @@ func keysWhileWritten(t *testing.T, source string, to product, steps int) {
 		require.Equal(t, w.c.read(t, []*sql.DB{m.db}), w.c.read(t, m.to.storage), w.c.name)
 	}
 	m.requireConsistent()
+}
+
+// TestItem3_WholeTablesMove changes every key of a table in one statement, with
+// enough rows for several lanes: keys shift by one, unique values turn around,
+// everything moves to the next shard and back.
+func TestItem3_WholeTablesMove(t *testing.T) {
+	t.Parallel()
+	for _, pair := range []struct {
+		source string
+		to     product
+	}{{"mysql97", plain("mysql57")}, {"mysql56", simulator("mysql57")}} {
+		const rows = 900
+		m := newMove(t, pair.source, pair.to)
+		columns := "k INT UNSIGNED NOT NULL PRIMARY KEY, s INT NOT NULL, v INT"
+		m.create("plainly", columns, "", "s")
+		m.create("uniquely", columns+", u VARCHAR(20) CHARACTER SET latin1, UNIQUE KEY u (u)", "", "s")
+		for _, name := range []string{"plainly", "uniquely"} {
+			var values []string
+			for i := range rows {
+				values = append(values, fmt.Sprintf("(%d, %d, %d)", i, i%9, i))
+			}
+			m.exec("INSERT INTO " + name + " (k, s, v) VALUES " + strings.Join(values, ","))
+		}
+		m.exec("UPDATE uniquely SET u = CONCAT('u', k) WHERE k % 5 > 0")
+		storm := func() {
+			for _, name := range []string{"plainly", "uniquely"} {
+				m.exec(
+					"UPDATE "+name+" SET k = k + 1 ORDER BY k DESC", // 1 → 2 → 3 …
+					"UPDATE "+name+" SET s = s + 1, v = v + 1",
+					"UPDATE "+name+" SET k = k - 1 ORDER BY k",
+					"UPDATE "+name+" SET v = -v",
+					"UPDATE "+name+" SET k = 100000 + k", "UPDATE "+name+" SET k = 101000 - k", // the order turns around
+					"UPDATE "+name+" SET s = s % 9, k = k - 100 ORDER BY k",
+				)
+			}
+			m.exec("UPDATE uniquely SET u = CONCAT('x', v)", "UPDATE uniquely SET u = UPPER(u)", "UPDATE uniquely SET u = IF(k % 3, CONCAT('u', k), NULL)")
+		}
+		m.plan(100)
+		var g errgroup.Group
+		g.Go(func() error { return m.tryExec("UPDATE uniquely SET k = k + 1 ORDER BY k DESC") })
+		m.copy()
+		require.NoError(t, g.Wait())
+		storm()
+		m.follow(func() {
+			m.settle()
+			storm()
+		})
+		for _, query := range []string{"SELECT k, s, v FROM plainly", "SELECT k, s, v, u FROM uniquely"} {
+			here, there := textRows(t, m.db, query), []string{}
+			for _, db := range m.to.storage {
+				there = append(there, textRows(t, db, query)...)
+			}
+			require.Len(t, here, rows)
+			require.ElementsMatch(t, here, there, query)
+		}
+		m.requireConsistent()
+	}
+}
+
+// TestItem3_ShardKeysLoseTheirFractions: the destination drops fractions of a
+// second of DATETIME and TIMESTAMP sharding keys; rows that differ in them only
+// stay in their place, and every other column is as on the source.
+func TestItem3_ShardKeysLoseTheirFractions(t *testing.T) {
+	t.Parallel()
+	m := newMove(t, "mysql57", simulator("mysql57"))
+	route := m.to.route
+	for _, c := range []struct{ name, sql, rule string }{
+		{"days", "DATETIME(6)", "YYYYDD"}, {"months", "TIMESTAMP(3) NULL", "YYYYMM"}, {"weeks", "DATETIME(1)", "YYYYWEEK"},
+	} {
+		m.to.route = func(column string) string { return "DBPARTITION BY " + c.rule + "(" + column + ")" }
+		m.create(c.name, "id INT NOT NULL PRIMARY KEY, s "+c.sql+", v DATETIME(6)", "", "s")
+	}
+	m.to.route = route
+	all := func(base int) {
+		for _, name := range []string{"days", "months", "weeks"} {
+			id := func(s string) string {
+				return strings.NewReplacer("{t}", name, "{1}", fmt.Sprint(base+1), "{2}", fmt.Sprint(base+2), "{3}", fmt.Sprint(base+3)).Replace(s)
+			}
+			for _, s := range []string{
+				"INSERT INTO {t} VALUES ({1}, '2024-02-29 12:34:56.789', '2024-02-29 12:34:56.789012'), ({2}, '2024-03-01 00:00:00.5', NULL), ({3}, '2023-12-31 23:59:59.9', '2000-01-01 00:00:00.000001')",
+				"UPDATE {t} SET s = '2024-02-29 12:34:56.1' WHERE id = {1}", // the same place
+				"UPDATE {t} SET s = '2024-02-29 12:34:56.1', v = '2001-01-01 00:00:00.5' WHERE id = {1}",
+				"UPDATE {t} SET s = '2024-04-01 00:00:00.3' WHERE id = {2}",
+				"UPDATE {t} SET s = '2024-03-01 00:00:00.4', v = '2001-01-01' WHERE id = {2}",
+				"DELETE FROM {t} WHERE id = {3}",
+			} {
+				m.exec(id(s))
+			}
+		}
+	}
+	all(0)
+	m.plan(2)
+	m.copy()
+	all(10)
+	m.follow(func() {
+		m.settle()
+		all(20)
+	})
+	for _, name := range []string{"days", "months", "weeks"} {
+		here := textRows(t, m.db, "SELECT id, DATE_FORMAT(s, '%Y-%m-%d %H:%i:%s'), v FROM "+name)
+		var there, fractions []string
+		for _, db := range m.to.storage {
+			there = append(there, textRows(t, db, "SELECT id, DATE_FORMAT(s, '%Y-%m-%d %H:%i:%s'), v FROM "+name)...)
+			fractions = append(fractions, textRows(t, db, "SELECT id FROM "+name+" WHERE MICROSECOND(s) <> 0")...)
+		}
+		require.Len(t, here, 6)
+		require.ElementsMatch(t, here, there, name)
+		require.Empty(t, fractions, name)
+	}
+	m.requireConsistent()
+}
+
+// A primary key with such a sharding key would let rows replace each other.
+func TestItem3_FractionsInThePrimaryKeyAreRefused(t *testing.T) {
+	t.Parallel()
+	m := newMove(t, "mysql57", simulator("mysql57"))
+	m.to.route = func(column string) string { return "DBPARTITION BY YYYYDD(" + column + ")" }
+	m.create("t", "id INT NOT NULL, s DATETIME(3) NOT NULL, PRIMARY KEY (id, s)", "", "s")
+	m.exec("INSERT INTO t VALUES (1, '2024-01-01 00:00:00.1'), (1, '2024-01-01 00:00:00.2')")
+	m.plan(10)
+	require.ErrorIs(t, m.tryCopy(), fault.KeyMismatch)
+	require.Equal(t, contract.Failed, m.precheck("dbTableStructureConsistency").Verdict)
 }

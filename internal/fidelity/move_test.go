@@ -92,6 +92,12 @@ func (m *move) exec(statements ...string) {
 	}
 }
 
+// tryExec is exec for goroutines beside the test's own.
+func (m *move) tryExec(statement string) error {
+	_, err := m.db.ExecContext(m.t.Context(), statement)
+	return err
+}
+
 // plan reads the definitions, takes the start position and cuts every table
 // into chunks of so many rows.
 func (m *move) plan(rows int64) {

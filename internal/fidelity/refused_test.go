@@ -1,6 +1,7 @@
 package fidelity
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -26,14 +27,14 @@ type refusal struct {
 
 func refusals() []refusal {
 	return []refusal{
-		{"ENUM error value", "mysql57", plain("mysql97"), "ENUM('a','b')", "", "0", fault.ValueRefused, ""},
-		{"ENUM error value on DDM", "mysql97", simulator("mysql80"), "ENUM('a','b')", "", "0", fault.ValueRefused, ""},
+		{"ENUM error value", "mysql57", plain("mysql97"), "ENUM('a','b')", "", "0", fault.ValueRefused, "srcEnumErrorValue"},
+		{"ENUM error value on DDM", "mysql97", simulator("mysql80"), "ENUM('a','b')", "", "0", fault.ValueRefused, "srcEnumErrorValue"},
 		{"zero date on DDM", "mysql97", simulator("mysql80"), "DATETIME", "", "'0000-00-00 00:00:00'", fault.ServerError, "srcDateRange"},
 		{"old date on DDM", "mysql56", simulator("mysql57"), "DATETIME(3)", "", "'1582-10-15 01:02:03.004'", fault.ServerError, "srcDateRange"},
 		{"MariaDB's longest time", "mariadb", plain("mysql97"), "TIME(6)", "", "'-838:59:59.999999'", fault.ValueRefused, ""},
-		{"no character at all", "mysql57", simulator("mysql57"), "VARCHAR(9) CHARACTER SET sjis", "VARCHAR(9) CHARACTER SET utf8mb4", "_sjis x'85A0'", fault.ValueRefused, "dbCharacterSetConsistency"},
-		{"four bytes into utf8", "mysql80", plain("mysql97"), "VARCHAR(9) CHARACTER SET utf8mb4", "VARCHAR(9) CHARACTER SET utf8", "_utf8mb4 x'F09F9880'", fault.ValueRefused, "dbCharacterSetConsistency"},
-		{"é into ascii", "mysql55", plain("mysql57"), "VARCHAR(9) CHARACTER SET latin1", "VARCHAR(9) CHARACTER SET ascii", "_latin1 x'E9'", fault.ValueRefused, "dbCharacterSetConsistency"},
+		{"no character at all", "mysql57", simulator("mysql57"), "VARCHAR(9) CHARACTER SET sjis", "VARCHAR(9) CHARACTER SET utf8mb4", "_sjis x'85A0'", fault.ValueRefused, "srcUnrepresentableValues"},
+		{"four bytes into utf8", "mysql80", plain("mysql97"), "VARCHAR(9) CHARACTER SET utf8mb4", "VARCHAR(9) CHARACTER SET utf8", "_utf8mb4 x'F09F9880'", fault.ValueRefused, "srcUnrepresentableValues"},
+		{"é into ascii", "mysql55", plain("mysql57"), "VARCHAR(9) CHARACTER SET latin1", "VARCHAR(9) CHARACTER SET ascii", "_latin1 x'E9'", fault.ValueRefused, "srcUnrepresentableValues"},
 		{"too long", "mysql97", simulator("mysql80"), "VARCHAR(20)", "VARCHAR(5)", "'123456'", fault.ValueRefused, "dbTableStructureConsistency"},
 		{"too large", "mysql55", plain("mysql97"), "INT UNSIGNED", "INT", "4000000000", fault.ValueRefused, "dbTableStructureConsistency"},
 		{"too many bytes", "mysql57", plain("mysql57"), "VARBINARY(9)", "VARBINARY(3)", "0x00010203", fault.ValueRefused, "dbTableStructureConsistency"},
@@ -49,6 +50,8 @@ func refusals() []refusal {
 		{"UUID", "mariadb", plain("mysql97"), "UUID", "CHAR(36)", "UUID()", fault.ColumnMismatch, "srcTableColumnTypes"},
 		{"INET6", "mariadb", simulator("mysql80"), "INET6", "VARCHAR(39)", "'::1'", fault.ColumnMismatch, "srcTableColumnTypes"},
 		{"INET4", "mariadb", plain("mysql57"), "INET4", "VARCHAR(39)", "'127.0.0.1'", fault.ColumnMismatch, "srcTableColumnTypes"},
+		// Its SELECT gives 00 for 0 and for 2000.
+		{"YEAR(2)", "mysql55", plain("mysql97"), "YEAR(2)", "YEAR", "0", fault.ColumnMismatch, "srcTableColumnTypes"},
 		{"compressed column", "mariadb", plain("mysql97"), "TEXT COMPRESSED", "TEXT", "REPEAT('x', 1000)", fault.ColumnMismatch, "srcTableColumnTypes"},
 		{"lines of base64 in JSON", "mysql57", plain("mysql97"), "JSON", "", "CAST(CAST(REPEAT('z', 100) AS BINARY) AS JSON)", fault.ValueRefused, ""},
 	}
@@ -73,7 +76,9 @@ func TestItem1_WhatADestinationCannotHoldIsRefused(t *testing.T) {
 			m.plan(10)
 			require.ErrorIs(t, m.tryCopy(), r.want, "copy")
 			m.exec("INSERT INTO `after` VALUES (1, " + r.value + ")")
-			require.ErrorIs(t, m.drain(), r.want, "binlog")
+			if err := m.drain(); !errors.Is(err, fault.DefinitionMismatch) { // the binlog's reader knows no such column
+				require.ErrorIs(t, err, r.want, "binlog")
+			}
 			for _, db := range m.to.storage {
 				require.Empty(t, readText(t, db, "SELECT id, 1 FROM `before` UNION SELECT id, 1 FROM `after`"))
 			}

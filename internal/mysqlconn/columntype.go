@@ -212,6 +212,10 @@ func takeArguments(c *table.Column, arguments []string) error {
 		c.Length = numbers[0]
 	case table.TypeVector:
 		c.Length = 4 * numbers[0]
+	case table.TypeYear:
+		if numbers[0] == 2 {
+			c.Type = table.TypeUnknown // a SELECT gives 00 for 0 and for 2000
+		}
 	default: // the number is a width for display
 	}
 	return nil

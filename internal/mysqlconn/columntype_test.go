@@ -24,6 +24,7 @@ func TestParseColumnType_EveryForm(t *testing.T) {
 		{"double", "", table.Column{Type: table.TypeDouble}},
 		{"bit(17)", "", table.Column{Type: table.TypeBit, Bits: 17}},
 		{"year(4)", "", table.Column{Type: table.TypeYear}},
+		{"year(2)", "", table.Column{Type: table.TypeUnknown}},
 		{"time(3)", "", table.Column{Type: table.TypeTime, Fraction: 3}},
 		{"datetime", "", table.Column{Type: table.TypeDateTime}},
 		{"timestamp(6) /* mariadb-5.3 */", "", table.Column{Type: table.TypeTimestamp, Fraction: 6}},
