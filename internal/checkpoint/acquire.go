@@ -71,6 +71,9 @@ func (f *Fence) shutOut(ctx context.Context, before *owner, schemas []string, co
 		if err := f.raise(ctx, schema, shards); err != nil {
 			return fmt.Errorf("fence of schema %s: %w", schema, err)
 		}
+		if _, err := f.store.shardsOf(ctx, schema); err != nil {
+			return fmt.Errorf("marks of schema %s: %w", schema, err)
+		}
 	}
 	f.schemas = schemas
 	older := fmt.Sprintf("token < %s", str(f.token.String()))
@@ -100,22 +103,28 @@ func (f *Fence) killOlder(ctx context.Context, blocked bool) error {
 
 // ensureFence makes the fence table of a schema and returns its shards.
 func (s *Store) ensureFence(ctx context.Context, schema string) (int, error) {
+	return s.spread(ctx, schema, tableFence, fenceStatement)
+}
+
+// spread makes a table that has rows on each physical shard of a schema, by
+// their column shard, and returns the number of shards.
+func (s *Store) spread(ctx context.Context, schema, name string, statement func(sharded bool) string) (int, error) {
+	own := table.Name{Schema: schema, Table: prefix + name}
+	shards, err := s.d.Spread(ctx, own, func() error { return s.createTable(ctx, schema, statement(false)) })
+	if err != nil || shards > 0 {
+		return shards, err
+	}
+	sharded := s.d.Info().Kind == dialect.DDM
 	var n int64
-	err := s.one(ctx, "SELECT COUNT(*) FROM "+s.fenceTable(schema)+" WHERE task = "+string(s.task), &n)
+	err = s.one(ctx, "SELECT COUNT(*) FROM "+dialect.QuoteName(own.Schema, own.Table)+" WHERE task = "+string(s.task), &n)
 	if mysqlconn.Number(err) == errNoTable {
-		err = s.createTable(ctx, schema, fenceStatement(s.d.Info().Kind == dialect.DDM))
+		err = s.createTable(ctx, schema, statement(sharded))
 	}
-	if err != nil {
-		return 0, err
+	if err != nil || !sharded {
+		return 1, err
 	}
-	if s.d.Info().Kind != dialect.DDM {
-		return 1, nil
-	}
-	p, err := s.d.Placement(ctx, table.Name{Schema: schema, Table: prefix + tableFence})
-	if err != nil {
-		return 0, err
-	}
-	return max(1, p.Database.Count), nil
+	p, err := s.d.Placement(ctx, own)
+	return max(1, p.Database.Count), err
 }
 
 func (s *Store) fenceTable(schema string) string {

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
 	"shardlift/internal/destination"
+	"shardlift/internal/dialect"
 	"shardlift/internal/fault"
 	"shardlift/internal/position"
 )
@@ -58,8 +60,9 @@ func (f *Fence) Register(ctx context.Context, session *destination.Session) erro
 
 // Guard is the first statement of each data transaction of a registered
 // session: it holds the fence row of a physical shard until the transaction
-// ends. A transaction over several shards may take any of them. Fault Fenced
-// when a newer attempt has been there: roll back and end.
+// ends. A shard below 0 stands for a transaction over several or unknown shards:
+// it may take any row, on Vitess, which commits shard by shard, it takes all of
+// them. Fault Fenced when a newer attempt has been there: roll back and end.
 func (f *Fence) Guard(ctx context.Context, session *destination.Session, schema string, shard int) error {
 	f.mu.Lock()
 	slot, registered := f.slots[session.ID()]
@@ -73,15 +76,18 @@ func (f *Fence) Guard(ctx context.Context, session *destination.Session, schema 
 	if physical {
 		columns = "token, @@pseudo_thread_id" // the data node's own number (D-41)
 	}
-	query := fmt.Sprintf("SELECT %s FROM %s WHERE %s AND shard = %d AND slot = %d", columns, f.store.fenceTable(schema), f.store.whereUnit(f.unit), max(shard, 0), slot)
+	query := fmt.Sprintf("SELECT %s FROM %s WHERE %s AND slot = %d", columns, f.store.fenceTable(schema), f.store.whereUnit(f.unit), slot)
+	if shard >= 0 || info.Kind != dialect.Vitess {
+		query += fmt.Sprintf(" AND shard = %d", max(shard, 0))
+	}
 	if info.Lock == destination.LockNone {
 		query = f.store.d.Hint() + query
 	}
-	token, thread, err := guardToken(ctx, session, query+destination.LockClause(info.Lock), physical)
+	tokens, thread, err := guardTokens(ctx, session, query+destination.LockClause(info.Lock), physical)
 	if err != nil {
 		return fmt.Errorf("guard %s: %w", f.unit, err)
 	}
-	if token != f.token.String() {
+	if len(tokens) == 0 || slices.ContainsFunc(tokens, func(t string) bool { return t != f.token.String() }) {
 		return fault.Fenced.New(f.unit, "")
 	}
 	if physical {
@@ -90,22 +96,24 @@ func (f *Fence) Guard(ctx context.Context, session *destination.Session, schema 
 	return nil
 }
 
-func guardToken(ctx context.Context, session *destination.Session, query string, physical bool) (token, thread string, err error) {
+func guardTokens(ctx context.Context, session *destination.Session, query string, physical bool) (tokens []string, thread string, err error) {
 	rows, err := session.Query(ctx, query)
 	if err != nil {
-		return "", "", err
+		return nil, "", err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
+	var token string
 	into := []any{&token}
 	if physical {
 		into = append(into, &thread)
 	}
 	for rows.Next() {
 		if err := rows.Scan(into...); err != nil {
-			return "", "", err
+			return nil, "", err
 		}
+		tokens = append(tokens, token)
 	}
-	return token, thread, rows.Err()
+	return tokens, thread, rows.Err()
 }
 
 // recordPhysical notes the middleware's connection that the open transaction

@@ -65,6 +65,14 @@ func (s *Store) create(ctx context.Context) error {
 	if err := s.ensureSchema(ctx); err != nil {
 		return err
 	}
+	sharded, err := s.d.IsSharded(ctx, s.schema)
+	if err != nil {
+		return err
+	}
+	if sharded {
+		return fault.MetadataSchema.New(s.schema, "it is a sharded keyspace").
+			WithRemedy("set destination.metadata_schema to an unsharded keyspace")
+	}
 	statements := []string{destination.ScratchDDL}
 	for _, d := range definitions() {
 		statements = append(statements, d.statement())

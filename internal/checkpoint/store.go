@@ -129,7 +129,7 @@ func (s *Store) each(ctx context.Context, query string, scan func(scan func(...a
 }
 
 func (s *Store) readEach(ctx context.Context, query string, scan func(scan func(...any) error) error) (err error) {
-	rows, err := s.d.DB().QueryContext(ctx, s.d.Hint()+query)
+	rows, err := s.d.ReadDB().QueryContext(ctx, s.d.Hint()+query)
 	if err != nil {
 		return mysqlconn.Fault(err, object(query))
 	}

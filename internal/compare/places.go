@@ -28,7 +28,8 @@ type places struct {
 // newPlaces returns nil where rows have no place that could be wrong or where
 // the physical shards cannot be read.
 func newPlaces(d shards, m *dialect.Mapping) *places {
-	if m.Placement.Kind != table.Sharded || d.Dialect().ShardHint(m.Destination.Name.Schema, 0) == "" {
+	schema := m.Destination.Name.Schema
+	if m.Placement.Kind != table.Sharded || d.Dialect().ShardHint(schema, 0) == "" && d.Dialect().ShardTarget(&m.Placement, schema, 0) == "" {
 		return nil
 	}
 	return &places{shards: d, mapping: m}

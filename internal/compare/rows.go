@@ -27,7 +27,7 @@ func (r *run) countRows(ctx context.Context, t Table, s *state) error {
 		return r.scan(ctx, t, s, m, m.Identity, false)
 	}
 	source := sourceSide(r.Source.DB(), m, m.Identity)
-	destination := destinationSide(r.Destination.DB(), r.Destination.Dialect(), m, m.Identity)
+	destination := destinationSide(r.Destination.ReadDB(), r.Destination.Dialect(), m, m.Identity)
 	rests := 0
 	for try := 1; try <= countTries; try++ {
 		if try > 1 {

@@ -50,7 +50,7 @@ func (r *run) scan(ctx context.Context, t Table, s *state, m *dialect.Mapping, c
 	j := &job{
 		run: r, table: t, state: s, mapping: m, hash: &hash, scanHash: &scanHash,
 		source:      sourceSide(r.Source.DB(), m, columns),
-		destination: destinationSide(r.Destination.DB(), r.Destination.Dialect(), m, columns),
+		destination: destinationSide(r.Destination.ReadDB(), r.Destination.Dialect(), m, columns),
 		scanned:     sourceSide(r.Source.DB(), m, columns),
 		suspects:    map[string]row.Row{},
 		misplaced:   map[string]bool{},

@@ -153,7 +153,7 @@ func (l *lane) tryTransaction(ctx context.Context, writer int, m *dialect.Mappin
 }
 
 func (l *lane) execute(ctx context.Context, s *destination.Session, schema string, shard int, statements []dialect.Statement) error {
-	if err := l.Fence.Guard(ctx, s, schema, max(shard, 0)); err != nil {
+	if err := l.Fence.Guard(ctx, s, schema, shard); err != nil {
 		return err
 	}
 	for _, st := range statements {

@@ -43,6 +43,11 @@ func (d *Destination) describe(ctx context.Context, n table.Name) (*table.Table,
 	if err := addKeys(t, keys); err != nil {
 		return nil, err
 	}
+	if d.info.Kind == dialect.Vitess {
+		if err := d.markGenerated(ctx, t); err != nil {
+			return nil, err
+		}
+	}
 	text := options(created[0]["create table"])
 	t.Engine = cmp.Or(option(text, engineOption), "InnoDB")
 	t.Charset, t.Collation = charsetName(option(text, charsetOption)), charsetName(option(text, collateOption))

@@ -3,6 +3,7 @@ package destination
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -53,6 +54,8 @@ type Destination struct {
 	dialect *dialect.Dialect
 	checks  []check // what every session verifies
 
+	reads *sql.DB // nil where db reads results of any length
+
 	mu   sync.Mutex
 	info Info
 }
@@ -83,11 +86,20 @@ func Open(ctx context.Context, c mysqlconn.Config, kind string) (*Destination, e
 	if limit := f.info.MaxPacket; limit > 0 {
 		features.MaxStatementBytes = int(min(int64(features.MaxStatementBytes), limit/2))
 	}
-	return &Destination{db: db, config: c, dialect: dialect.New(f.info.Kind, features), checks: f.checks, info: f.info}, nil
+	d := &Destination{db: db, config: c, dialect: dialect.New(f.info.Kind, features), checks: f.checks, info: f.info}
+	if err := d.openReads(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return d, nil
 }
 
 // Close closes all connections that are not in a Session.
-func (d *Destination) Close() error { return d.db.Close() }
+func (d *Destination) Close() error {
+	if d.reads != nil {
+		return errors.Join(d.reads.Close(), d.db.Close())
+	}
+	return d.db.Close()
+}
 
 // Info returns what is known now.
 func (d *Destination) Info() Info {

@@ -182,6 +182,9 @@ func LockClause(form string) string {
 
 // kill ends a by b and sees whether a still answers.
 func (p *probe) kill(ctx context.Context) (string, error) {
+	if p.d.info.Kind == dialect.Vitess {
+		return KillNone, nil // a vtgate's connection ids are its own: another one would kill a stranger
+	}
 	number, _ := splitID(p.a.ID())
 	_, err := p.b.Exec(ctx, "KILL "+strconv.FormatUint(number, 10))
 	if err != nil && (mysqlconn.Number(err) == 0 || mysqlconn.IsConnectionLost(err)) {

@@ -1,6 +1,7 @@
 package destination
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -27,7 +28,7 @@ func (d *Destination) ReadRange(ctx context.Context, m *dialect.Mapping, r table
 		query = m.RangeCondition(append(query, " WHERE "...), r)
 	}
 	out := make(row.Row, len(m.Source.Columns))
-	err := mysqlconn.ReadRows(ctx, d.db, string(query), columns, func(got row.Row) error {
+	err := mysqlconn.ReadRows(ctx, d.ReadDB(), string(query), columns, func(got row.Row) error {
 		for i, p := range m.Pairs {
 			out[p.Source] = got[i]
 		}
@@ -59,11 +60,13 @@ func selectList(m *dialect.Mapping) ([]table.Column, string) {
 }
 
 // ReadShard reads the identity columns (m.Identity, in that order) of a key
-// range on one physical shard, through the shard hint and so in the text
-// protocol. Where there is no such hint it reads nothing. The row is reused.
+// range on one physical shard, through the shard hint, and so in the text
+// protocol, or a session that is bound to the shard (Vitess). Where there is
+// neither it reads nothing. The row is reused.
 func (d *Destination) ReadShard(ctx context.Context, m *dialect.Mapping, shard int, r table.KeyRange, fn func(row.Row) error) error {
 	hint := d.dialect.ShardHint(m.Destination.Name.Schema, shard)
-	if hint == "" {
+	in := cmp.Or(d.dialect.ShardTarget(&m.Placement, m.Destination.Name.Schema, shard), m.Destination.Name.Schema)
+	if hint == "" && in == m.Destination.Name.Schema {
 		return nil
 	}
 	columns := make([]table.Column, len(m.Identity))
@@ -76,7 +79,12 @@ func (d *Destination) ReadShard(ctx context.Context, m *dialect.Mapping, shard i
 	if r.Lower != nil || r.Upper != nil {
 		query = m.RangeCondition(append(query, " WHERE "...), r)
 	}
-	err := d.in(ctx, m.Destination.Name.Schema, func(conn *sql.Conn) error {
+	err := d.in(ctx, in, func(conn *sql.Conn) error {
+		if d.reads != nil {
+			if _, err := conn.ExecContext(ctx, "SET workload = 'olap'"); err != nil {
+				return mysqlconn.Fault(err, "workload")
+			}
+		}
 		rows, err := conn.QueryContext(ctx, string(query))
 		if err != nil {
 			return mysqlconn.Fault(err, m.Destination.Name.String())

@@ -30,6 +30,9 @@ func (d *Destination) Placement(ctx context.Context, n table.Name) (table.Placem
 // is a single table. Plain servers and products whose rules are not read have
 // single tables only: their statements stay logical and go ungrouped.
 func (d *Destination) Placements(ctx context.Context, schema string) (map[string]table.Placement, error) {
+	if d.info.Kind == dialect.Vitess {
+		return d.vitessPlacements(ctx, schema)
+	}
 	if d.info.Kind != dialect.DDM {
 		return map[string]table.Placement{}, nil
 	}
@@ -142,6 +145,10 @@ func isShardOf(name, schema string) bool {
 
 // Shards returns the number of physical shards of a schema, at least 1.
 func (d *Destination) Shards(ctx context.Context, schema string) (int, error) {
+	if d.info.Kind == dialect.Vitess {
+		names, err := d.vitessShards(ctx, schema)
+		return max(1, len(names)), err
+	}
 	if d.info.Kind != dialect.DDM {
 		return 1, nil
 	}

@@ -13,8 +13,8 @@ import (
 	"shardlift/internal/table"
 )
 
-// Sequence is a DDM sequence. Name has no schema; a table's own sequence bears
-// the table's name. Start is what SHOW SEQUENCES prints as its start or current
+// Sequence is a DDM sequence, or a Vitess one with the keyspace of its table.
+// Name has no schema; on DDM a table's own sequence bears the table's name. Start is what SHOW SEQUENCES prints as its start or current
 // value, ok is false when no such column is there.
 type Sequence struct {
 	Schema string
@@ -25,12 +25,18 @@ type Sequence struct {
 
 // HasSequences says whether sharded and broadcast tables take their ids from
 // sequences.
-func (d *Destination) HasSequences() bool { return d.info.Kind == dialect.DDM }
+func (d *Destination) HasSequences() bool {
+	return d.info.Kind == dialect.DDM || d.info.Kind == dialect.Vitess
+}
 
-// Sequences returns the sequences of a schema by lower-case name.
+// Sequences returns the sequences of a schema's tables by the tables' lower-case
+// names (on DDM: all sequences, by their own).
 func (d *Destination) Sequences(ctx context.Context, schema string) (map[string]Sequence, error) {
 	if !d.HasSequences() {
 		return map[string]Sequence{}, nil
+	}
+	if d.info.Kind == dialect.Vitess {
+		return d.vitessSequences(ctx, schema)
 	}
 	var out map[string]Sequence
 	err := d.in(ctx, schema, func(conn *sql.Conn) (err error) {
@@ -77,6 +83,9 @@ func sequencesOn(ctx context.Context, conn *sql.Conn, schema string) (map[string
 
 // NextValue takes the next value of a sequence; it is used up.
 func (d *Destination) NextValue(ctx context.Context, s Sequence) (uint64, error) {
+	if d.info.Kind == dialect.Vitess {
+		return d.vitessNext(ctx, s, 1)
+	}
 	var n uint64
 	err := d.in(ctx, s.Schema, func(conn *sql.Conn) error {
 		query := "SELECT " + dialect.QuoteName(s.Name) + ".nextval"
@@ -95,6 +104,9 @@ func (d *Destination) NextValue(ctx context.Context, s Sequence) (uint64, error)
 // SetSequence makes next the sequence's next value. The caller makes sure that
 // this does not lower it.
 func (d *Destination) SetSequence(ctx context.Context, s Sequence, next uint64) error {
+	if d.info.Kind == dialect.Vitess {
+		return d.setVitess(ctx, s, next)
+	}
 	err := d.in(ctx, s.Schema, func(conn *sql.Conn) error {
 		_, err := conn.ExecContext(ctx, "ALTER SEQUENCE "+s.Name+" START WITH "+strconv.FormatUint(next, 10))
 		return mysqlconn.Fault(err, s.Schema+"."+s.Name)
@@ -107,7 +119,11 @@ func (d *Destination) SetSequence(ctx context.Context, s Sequence, next uint64) 
 
 // FreshAllSequences lets DDM (kernel 3.0.4.1 and later) raise every sequence of
 // every schema above its table's largest key.
+// Vitess has nothing like it: each sequence is set by itself anyway.
 func (d *Destination) FreshAllSequences(ctx context.Context) error {
+	if d.info.Kind == dialect.Vitess {
+		return nil
+	}
 	if _, err := d.db.ExecContext(ctx, "fresh all sequence start value"); err != nil {
 		return fmt.Errorf("refresh all sequences: %w", mysqlconn.Fault(err, "destination"))
 	}

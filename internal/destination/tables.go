@@ -57,9 +57,9 @@ func isOurs(name string) bool {
 }
 
 // restricted says that information_schema cannot be trusted (DDM: D-40; DBLE
-// answers empty sets).
+// answers empty sets; Vitess answers from any shard).
 func (d *Destination) restricted() bool {
-	return d.info.Kind == dialect.DDM || d.info.Kind == dialect.DBLE || d.info.Kind == dialect.ShardingSphere
+	return d.info.Kind == dialect.DDM || d.info.Kind == dialect.DBLE || d.info.Kind == dialect.ShardingSphere || d.info.Kind == dialect.Vitess
 }
 
 // Table returns one definition; fault DestinationTable when there is none.

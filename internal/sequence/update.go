@@ -121,7 +121,7 @@ func (u *updater) table(ctx context.Context, t checkpoint.Table, column table.Co
 	}
 	sharded := p.Kind == table.Sharded || p.Kind == table.Broadcast
 	switch {
-	case sharded && hasSequence:
+	case hasSequence && (sharded || p.Sequence != ""):
 		err = u.raiseSequence(ctx, s, needed)
 	case sharded:
 		u.warn("%s: column %s is AUTO_INCREMENT and the destination has no sequence for it", t.Destination, column.Name)
