@@ -3,6 +3,7 @@ package precheck
 import (
 	"database/sql"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -92,6 +93,7 @@ func run(t testing.TB, db *sql.DB, statements []string) {
 // stands for the source's schema.
 func (f *fixture) as(grants ...string) {
 	f.t.Helper()
+	grants = slices.Clone(grants)
 	for i := range grants {
 		grants[i] = strings.ReplaceAll(grants[i], "SCHEMA", f.from)
 	}
@@ -113,6 +115,7 @@ func (f *fixture) check(code string) contract.PrecheckItemResult {
 // proper: within the limits, and without host, user and password.
 func proper(t testing.TB, r contract.PrecheckItemResult, c Config) {
 	t.Helper()
+	see(r)
 	require.LessOrEqual(t, len(r.Evidence), 10)
 	for _, line := range r.Evidence {
 		require.LessOrEqual(t, utf8.RuneCountInString(line), 200)

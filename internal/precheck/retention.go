@@ -131,13 +131,15 @@ func estimatedCopy(pairs []pair, l task.Limits) time.Duration {
 	if l.RowsPerSecond > 0 {
 		seconds = max(seconds, rows/int64(l.RowsPerSecond))
 	}
-	return time.Duration(seconds) * time.Second
+	return max(time.Duration(seconds)*time.Second, time.Minute)
 }
 
 // lasting writes a duration for people.
 func lasting(d time.Duration) string {
 	switch {
 	case d < time.Minute:
+		return "no time"
+	case d == time.Minute:
 		return "a minute"
 	case d < 2*time.Hour:
 		return fmt.Sprintf("%.0f minutes", d.Minutes())
