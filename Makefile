@@ -98,6 +98,18 @@ test/e2e:
 test/devserver:
 	$(GO) test -C internal/devserver -timeout 5m ./...
 
+.PHONY: mutants
+mutants: $(BIN)/testservers ## take the guards of the data path out one by one (ONLY=pattern); each loss must fail a test
+	@$(BIN)/testservers up
+	$(GO) run ./internal/mutants/cmd/mutants -only '$(ONLY)'
+
+FUZZTIME ?= 30s
+.PHONY: fuzz
+fuzz: $(BIN)/testservers ## run every fuzz target for FUZZTIME each (30s)
+	@$(BIN)/testservers up
+	@grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' internal | sed 's,/[^/]*:func , ,' | sort -u | while read -r package target; do \
+		echo "== $$package $$target"; $(GO) test ./$$package -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) || exit 1; done
+
 ##@ Check
 
 .PHONY: lint
