@@ -157,6 +157,7 @@ func (a *applier) truncate(ctx context.Context, w *window) error {
 		if err != nil {
 			return fmt.Errorf("truncate %s: %w", m.Destination.Name, err)
 		}
+		w.emptied = append(w.emptied, m.Destination.Name.Schema)
 	}
 	return nil
 }
@@ -169,7 +170,7 @@ func (a *applier) save(ctx context.Context, w *window, strict bool) error {
 		return nil
 	}
 	next := a.applied
-	next.Position = w.end
+	next.Position, next.Marks = w.end, a.counters()
 	next.Rows += w.rows
 	next.Transactions += w.transactions
 	if !w.sourceTime.IsZero() {

@@ -91,10 +91,15 @@ type applier struct {
 	saved   time.Time
 	// safeUntil are the positions that applied must cover before strict mode.
 	safeUntil []position.Position
+	// marks are the counters of the marks, by place; marksAt is the position that
+	// those of the window being written vouch for. Both stand still while the
+	// lanes write.
+	marks   map[checkpoint.Place]int64
+	marksAt position.Position
 	// limits of the gate, as read last.
 	limits []position.Position
-	stats     stats
-	box       time.Time
+	stats  stats
+	box    time.Time
 }
 
 // Run applies the stream until its box ends, Stop is covered, Drain closes
@@ -131,6 +136,9 @@ func start(ctx context.Context, c Config) (*applier, error) {
 			return nil, fmt.Errorf("save first checkpoint of group %d: %w", c.Group, err)
 		}
 	}
+	if err := a.checkCopied(ctx); err != nil {
+		return nil, err
+	}
 	a.stats.start(a.applied, c.Group)
 	return a, nil
 }
@@ -146,6 +154,13 @@ func (a *applier) serve(ctx context.Context) error {
 	for {
 		before := a.applied.Position
 		err := a.serveStream(ctx)
+		if err == nil {
+			rewound, bad := a.checkMarks(ctx)
+			if rewound && bad == nil {
+				continue
+			}
+			err = bad
+		}
 		if err == nil || errors.Is(err, ErrDrained) || ctx.Err() != nil || !retryable(err) {
 			return err
 		}
@@ -165,6 +180,9 @@ func (a *applier) serve(ctx context.Context) error {
 // serveStream applies one stream. Safe mode holds until the source's position
 // at this moment has passed, because a former attempt may have written up to it.
 func (a *applier) serveStream(ctx context.Context) error {
+	if _, err := a.checkMarks(ctx); err != nil {
+		return err
+	}
 	if done, err := a.drained(); done || err != nil {
 		return err
 	}

@@ -30,6 +30,8 @@ type window struct {
 	sourceTime time.Time
 	// truncate are the tables that a TRUNCATE before the window's rows empties.
 	truncate []*table.Table
+	// emptied are the destination schemas of those tables, once they are empty.
+	emptied []string
 	// barrier is closed when the window is written; nil when nobody waits.
 	barrier chan struct{}
 	// final: the run ends after this window, its position is saved.

@@ -43,6 +43,8 @@ type item struct {
 	committed  bool
 	// unknown: the commit failed, so it may have been carried out.
 	unknown bool
+	// marks: the place's mark is raised as well, last.
+	marks bool
 }
 
 // place is where an item's rows live. Shard -1 stands for rows whose shard is
@@ -158,11 +160,16 @@ func (a *applier) statements(f *fold, rows []row.Row, kind changeKind, perRow in
 // failed and of those after it; what is not committed has left nothing behind.
 func (a *applier) write(ctx context.Context, w *window, strict bool) (left []*item, err error) {
 	phases := a.phases(w, strict)
+	alone := a.marking(w, phases)
 	for i, phase := range phases {
 		if err := a.writePhase(ctx, phase); err != nil {
 			return slices.Concat(phases[i:]...), err
 		}
 	}
+	if err := a.writePhase(ctx, alone); err != nil {
+		return nil, err
+	}
+	a.marked(slices.Concat(phases[0], phases[1], alone))
 	return nil, nil
 }
 
@@ -255,11 +262,14 @@ func (a *applier) execute(ctx context.Context, s session, it *item) error {
 			return &countError{statement: st, affected: affected}
 		}
 	}
+	if it.marks {
+		return a.mark(ctx, s, it.place)
+	}
 	return nil
 }
 
 func (a *applier) guard(ctx context.Context, s session, p place) error {
-	return a.Fence.Guard(ctx, s, p.schema, max(p.shard, 0))
+	return a.Fence.Guard(ctx, s, p.schema, p.shard)
 }
 
 func wait(ctx context.Context, d time.Duration) error {

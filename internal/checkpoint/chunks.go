@@ -262,6 +262,27 @@ func (s *Store) returnLost(ctx context.Context, f *Fence, lanes int) error {
 	return nil
 }
 
+// Reopen puts finished chunks back whose rows a shard has lost, to be copied
+// again as after a crash.
+func (s *Store) Reopen(ctx context.Context, chunks []Chunk) error {
+	for _, c := range chunks {
+		err := s.transaction(ctx, func(tx *sql.Tx) error {
+			n, err := run(ctx, tx, fmt.Sprintf("UPDATE %s SET state = %d, attempted = 1, token = '', counter = counter + 1 WHERE task = %s AND no = %d AND state = %d",
+				s.t(tableChunk), ChunkReturned, s.task, c.No, ChunkDone))
+			if err != nil || n == 0 { // another lane was faster
+				return err
+			}
+			_, err = run(ctx, tx, fmt.Sprintf("UPDATE %s SET chunks_done = chunks_done - 1, rows_done = rows_done - %d, bytes_done = bytes_done - %d, counter = counter + 1 WHERE task = %s AND no = %d",
+				s.t(tableTable), c.Rows, c.Bytes, s.task, c.Table))
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("put back chunk %d: %w", c.No, err)
+		}
+	}
+	return nil
+}
+
 // Lows returns the low position of every claimed chunk, whoever claimed it. A
 // chunk that went back is not among them: its former attempt was shut out
 // before. An apply that runs beside the copy may go as far as all of them cover,

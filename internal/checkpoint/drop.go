@@ -93,33 +93,38 @@ func (s *Store) dropTable(ctx context.Context, schema, name string) error {
 	return err
 }
 
-// dropFences removes the task's fence rows and the fence tables that are empty
-// then. A schema that cannot be asked (no rights, no such table) has none of ours.
+// dropFences removes the task's fence rows and marks, and their tables when they
+// are empty then. A schema that cannot be asked (no rights, no such table) has
+// none of ours.
 func (s *Store) dropFences(ctx context.Context) error {
 	schemas, err := s.d.Schemas(ctx)
 	if err != nil {
 		return err
 	}
 	for _, schema := range schemas {
-		fence := dialect.QuoteName(schema, prefix+tableFence)
-		var left int64
-		if err := s.one(ctx, "SELECT COUNT(*) FROM "+fence, &left); err != nil {
-			if mysqlconn.Number(err) == 0 || mysqlconn.IsConnectionLost(err) {
-				return err
-			}
-			continue
-		}
-		if _, err := s.exec(ctx, fmt.Sprintf("DELETE FROM %s WHERE task = %s", fence, s.task)); err != nil {
-			return err
-		}
-		if err := s.one(ctx, "SELECT COUNT(*) FROM "+fence, &left); err != nil {
-			return err
-		}
-		if left == 0 {
-			if err := s.dropTable(ctx, schema, tableFence); err != nil {
+		for _, name := range []string{tableFence, tableMark} {
+			if err := s.dropRows(ctx, schema, name); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+func (s *Store) dropRows(ctx context.Context, schema, name string) error {
+	quoted := dialect.QuoteName(schema, prefix+name)
+	var left int64
+	if err := s.one(ctx, "SELECT COUNT(*) FROM "+quoted, &left); err != nil {
+		if mysqlconn.Number(err) == 0 || mysqlconn.IsConnectionLost(err) {
+			return err
+		}
+		return nil
+	}
+	if _, err := s.exec(ctx, fmt.Sprintf("DELETE FROM %s WHERE task = %s", quoted, s.task)); err != nil {
+		return err
+	}
+	if err := s.one(ctx, "SELECT COUNT(*) FROM "+quoted, &left); err != nil || left > 0 {
+		return err
+	}
+	return s.dropTable(ctx, schema, name)
 }

@@ -24,6 +24,9 @@ type Checkpoint struct {
 	Divergences  int64              `json:"divergences"`
 	// SourceTime is the commit time of the last transaction, by the source's clock.
 	SourceTime time.Time `json:"source_time,omitzero"`
+	// Marks are the counters of the apply's marks by place, which are there while
+	// the places keep what was committed.
+	Marks map[string]int64 `json:"marks,omitempty"`
 	// Version is the writer's format of its own fields.
 	Version int `json:"version,omitempty"`
 }
@@ -77,6 +80,30 @@ func (s *Store) save(ctx context.Context, f *Fence, c Checkpoint) error {
 		return err
 	}
 	return s.overwrite(ctx, f, c, value, f.token.String())
+}
+
+// Rewind moves a group's checkpoint back to a position from which lost commits
+// are made good. Fault Fenced as Save.
+func (s *Store) Rewind(ctx context.Context, f *Fence, c Checkpoint) error {
+	f.mu.Lock()
+	delete(f.saved, c.Group)
+	f.mu.Unlock()
+	value, err := body(c)
+	if err != nil {
+		return err
+	}
+	now, err := s.owner(ctx, f.unit)
+	if err != nil {
+		return err
+	}
+	_, token, err := s.load(ctx, c.Group)
+	if err != nil {
+		return err
+	}
+	if now == nil || now.token != f.token.String() || token > f.token.String() {
+		return fault.Fenced.New(f.unit, "")
+	}
+	return s.overwrite(ctx, f, c, value, token)
 }
 
 // overwrite replaces the row that carries the token seen.

@@ -13,7 +13,7 @@ func Remains(metadata string, schemas []string) []string {
 		}
 	}
 	for _, schema := range schemas {
-		names = append(names, dialect.QuoteName(schema, prefix+tableFence))
+		names = append(names, dialect.QuoteName(schema, prefix+tableFence), dialect.QuoteName(schema, prefix+tableMark))
 	}
 	return names
 }

@@ -23,6 +23,7 @@ const (
 	tableReport     = "report"
 	tableDivergence = "divergence"
 	tableFence      = "fence" // in every destination schema
+	tableMark       = "mark"  // in every destination schema
 )
 
 // prefix starts the name of every table (selection.MetadataPrefix).

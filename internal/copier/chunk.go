@@ -21,7 +21,7 @@ import (
 //  1. Where nothing replays, empty the range.
 //  2. Read a part into memory, check that the table is still the planned one,
 //     write the part; go on behind its last key until the range ends.
-//  3. Mark the chunk done.
+//  3. Leave the chunk's mark on every shard, then mark it done.
 func (l *lane) copyChunk(ctx context.Context, c checkpoint.Chunk) error {
 	m, err := l.Mapping(ctx, c.Table)
 	if err != nil {
@@ -50,6 +50,9 @@ func (l *lane) copyChunk(ctx context.Context, c checkpoint.Chunk) error {
 		c.Bytes += int64(p.bytes)
 		l.beat(c)
 		rest.Lower = p.last
+	}
+	if err := l.Fence.MarkChunk(ctx, m.Destination.Name.Schema, c.No); err != nil {
+		return err
 	}
 	err = faultpoint.Around(ctx, "copier.finish", func(ctx context.Context) error { return l.Store.Finish(ctx, l.Fence, c) })
 	if err != nil {

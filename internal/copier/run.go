@@ -69,8 +69,8 @@ type lane struct {
 	// replacing is held by the writer that replaces rows of a table with a
 	// secondary unique key: parallel REPLACE statements on it deadlock (rule 5).
 	replacing sync.Mutex
-	out      contract.CopyLaneOut
-	current  checkpoint.Chunk
+	out       contract.CopyLaneOut
+	current   checkpoint.Chunk
 }
 
 // Run copies chunks until none is left for the lane (Done), its box ends, Drain
@@ -96,6 +96,13 @@ func Run(ctx context.Context, c Config) (contract.CopyLaneOut, error) {
 			return l.out, fmt.Errorf("claim a chunk: %w", err)
 		}
 		if claimed == nil {
+			again, err := l.reopenLost(ctx)
+			if err != nil {
+				return l.out, err
+			}
+			if again {
+				continue
+			}
 			l.out.Done = true
 			return l.out, nil
 		}
@@ -104,6 +111,20 @@ func Run(ctx context.Context, c Config) (contract.CopyLaneOut, error) {
 		}
 	}
 	return l.out, nil
+}
+
+// reopenLost puts back the finished chunks of which a shard has lost rows: a data
+// node that came back without its last commits (docs/decisions/0005).
+func (l *lane) reopenLost(ctx context.Context) (bool, error) {
+	lost, err := l.Fence.LostChunks(ctx)
+	if err != nil || len(lost) == 0 {
+		return false, err
+	}
+	text := fmt.Sprintf("a data node lost commits: %d chunks are copied again", len(lost))
+	if err := l.Store.AppendLog(ctx, "warn", text); err != nil {
+		return false, err
+	}
+	return true, l.Store.Reopen(ctx, lost)
 }
 
 // claim takes the next chunk. Its low position is read first and stored with the
