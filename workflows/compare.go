@@ -83,7 +83,8 @@ func (m *migration) compare(ctx workflow.Context, r contract.CompareRequest) (co
 	id := fmt.Sprintf("c%d", m.ComparisonNo)
 	m.Comparing = id
 	in := CompareInput{
-		TaskRef: m.ref(), ID: id, Type: r.Type, Tables: r.Tables, WorkerGroup: m.place.Group, HeartbeatTimeout: m.place.Heartbeat,
+		TaskRef: contract.TaskRef{TaskID: m.in.TaskID}, // each box with the credentials of its time
+		ID:      id, Type: r.Type, Tables: r.Tables, WorkerGroup: m.place.Group, HeartbeatTimeout: m.place.Heartbeat,
 	}
 	childCtx := compareChild(ctx, m.place, id, "compare "+r.Type)
 	child := workflow.ExecuteChildWorkflow(childCtx, contract.CompareWorkflow, in)

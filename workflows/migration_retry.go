@@ -3,6 +3,7 @@ package workflows
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -59,7 +60,10 @@ func (m *migration) retryLater(ctx workflow.Context, info contract.ErrorInfo) bo
 	at := now.Add(wait)
 	info.Attempt, info.NextRetryAt = max(m.Retries, 1), &at
 	m.LastError, m.RetryAt, m.RetriedAt = &info, &at, at
-	m.record(ctx, system, fmt.Sprintf("%s %s; automatic retry (%s) at %s", info.Code, info.Message, text, at.UTC().Format(time.RFC3339)))
+	// An outage of hours must not push everything else out of the history.
+	if n := len(m.Events); wait != passingWait || n == 0 || !strings.HasPrefix(m.Events[n-1].Text, info.Code) {
+		m.record(ctx, system, fmt.Sprintf("%s %s; automatic retry (%s) at %s", info.Code, info.Message, text, at.UTC().Format(time.RFC3339)))
+	}
 	return true
 }
 

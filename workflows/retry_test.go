@@ -81,6 +81,11 @@ func TestRetry_WhatPassesIsRetriedUntilItDoes(t *testing.T) {
 		require.Equal(t, lifecycle.IncreStarted, v.Status)
 		require.NotNil(t, v.LastError.NextRetryAt)
 		require.Greater(t, len(played.all()), 80)
+		value, err := b.QueryWorkflow(contract.QueryEvents)
+		require.NoError(t, err)
+		var events []contract.Event
+		require.NoError(t, value.Get(&events))
+		require.Len(t, events, 1, "an outage is one line of the history")
 	})
 	b.at(110*time.Minute, func() { require.Nil(t, b.view().LastError) })
 	after(b, 4*time.Hour, contract.UpdateStop, contract.StopRequest{Command: byAlice}, b.accepted("stop"))
