@@ -2,8 +2,11 @@ package main
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"shardlift/web/api"
 )
 
 // A command that the task accepted and still works on is waited for.
@@ -31,4 +34,15 @@ func TestDelete_SaysWhatRemains(t *testing.T) {
 	require.Zero(t, got.status, got.err)
 	require.Contains(t, got.err, f.left[0])
 	require.Contains(t, got.out, "deleted")
+}
+
+func TestShow_AlarmsAndTheEndOfAFailedTask(t *testing.T) {
+	f := newFake(t)
+	at := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	f.task.ExpiresAt, f.task.Alarms = &at, &[]api.TaskAlarm{{Kind: "purge", Text: "raise the retention", At: at}}
+	got := f.shardlift("show", "shop-to-ddm")
+	require.Zero(t, got.status, got.err)
+	require.Contains(t, got.out, "purge since")
+	require.Contains(t, got.out, "raise the retention")
+	require.Contains(t, got.out, "expired_days")
 }

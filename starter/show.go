@@ -126,6 +126,12 @@ func addTrouble(f *facts, t *api.Task) {
 		f.add("", "attempt %d, next try %s", e.Attempt, moment(e.NextRetryAt))
 		f.add("remedy", "%s", e.Remedy)
 	}
+	if t.ExpiresAt != nil {
+		f.add("", "ends by itself at %s (expired_days)", moment(t.ExpiresAt))
+	}
+	for _, a := range value(t.Alarms) {
+		f.add("alarm", "%s since %s: %s", a.Kind, moment(&a.At), a.Text)
+	}
 	for _, w := range t.Warnings {
 		f.add("warning", "%s", w)
 	}
