@@ -10,7 +10,6 @@ import (
 	"shardlift/internal/fault"
 	"shardlift/internal/mysqlconn"
 	"shardlift/internal/position"
-	"shardlift/internal/table"
 )
 
 // A data node may come back without its last commits, after a fail-over to a
@@ -59,17 +58,7 @@ func markStatement(sharded bool) string {
 // shardsOf returns how many shards the mark table of a schema is spread over,
 // and makes it when it is missing.
 func (s *Store) shardsOf(ctx context.Context, schema string) (int, error) {
-	var n int64
-	sharded := s.d.Info().Kind == dialect.DDM
-	err := s.one(ctx, "SELECT COUNT(*) FROM "+s.markTable(schema)+" WHERE task = "+string(s.task)+" AND unit = '' AND shard = 0", &n)
-	if mysqlconn.Number(err) == errNoTable {
-		err = s.createTable(ctx, schema, markStatement(sharded))
-	}
-	if err != nil || !sharded {
-		return 1, err
-	}
-	p, err := s.d.Placement(ctx, table.Name{Schema: schema, Table: prefix + tableMark})
-	return max(1, p.Database.Count), err
+	return s.spread(ctx, schema, tableMark, markStatement)
 }
 
 // Marks reads the unit's marks. A place that has none yet gets one that vouches
