@@ -102,45 +102,63 @@ func (m *Mapping) pairColumns() error {
 
 func objectOf(t *table.Table, c *table.Column) string { return t.Name.String() + "." + c.Name }
 
-// fits refuses pairs of columns whose canonical bytes could not be the same.
+// fits refuses pairs of columns whose canonical bytes could not be the same,
+// and those whose values the destination would change without a word.
 func fits(t *table.Table, to, from *table.Column) error {
-	mismatch := func() error {
-		return fault.ColumnMismatch.New(objectOf(t, to), "source has %s, destination has %s", from.SQLType, to.SQLType)
-	}
 	if from.Type == table.TypeUnknown {
 		return fault.ColumnMismatch.New(objectOf(t, to), "type %s is not supported", from.SQLType)
 	}
-	if to.Type != from.Type && !interchangeable(to.Type, from.Type) {
-		return mismatch()
+	if to.Type != from.Type && !interchangeable(to.Type, from.Type) || otherWidth(to, from) {
+		return fault.ColumnMismatch.New(objectOf(t, to), "source has %s, destination has %s", from.SQLType, to.SQLType)
 	}
-	switch from.Type {
-	case table.TypeDecimal:
-		if to.Scale != from.Scale {
-			return mismatch()
-		}
-	case table.TypeBit:
-		if to.Bits != from.Bits {
-			return mismatch()
-		}
-	case table.TypeTime, table.TypeDateTime, table.TypeTimestamp:
-		if to.Fraction != from.Fraction {
-			return mismatch()
-		}
-	case table.TypeFixedBinary, table.TypeBinary:
-		if to.Type == table.TypeFixedBinary && (from.Type != to.Type || from.Length != to.Length) {
-			return mismatch() // the destination would pad with zeros
-		}
-	default:
+	if why := changesSilently(to, from); why != "" {
+		return fault.ColumnMismatch.New(objectOf(t, to), "source has %s, destination has %s, which %s", from.SQLType, to.SQLType, why)
 	}
 	return nil
 }
 
+func otherWidth(to, from *table.Column) bool {
+	switch from.Type {
+	case table.TypeDecimal:
+		return to.Scale != from.Scale
+	case table.TypeBit:
+		return to.Bits != from.Bits
+	case table.TypeTime, table.TypeDateTime, table.TypeTimestamp:
+		return to.Fraction != from.Fraction
+	case table.TypeFixedBinary, table.TypeBinary: // the destination would pad with zeros
+		return to.Type == table.TypeFixedBinary && (from.Type != to.Type || from.Length != to.Length)
+	default:
+		return false
+	}
+}
+
+// changesSilently says what the destination would do with some values, strict
+// mode or not.
+func changesSilently(to, from *table.Column) string {
+	switch {
+	case from.Nullable && !to.Nullable && to.Type == table.TypeTimestamp:
+		return "stores the present time for NULL"
+	case from.Nullable && !to.Nullable && to.AutoIncrement:
+		return "stores a new number for NULL"
+	case isChar(to) && !isChar(from) && from.Type == table.TypeText:
+		return "drops trailing spaces"
+	case (from.Type == table.TypeFloat || from.Type == table.TypeDouble) && to.Precision > 0 && (to.Precision != from.Precision || to.Scale != from.Scale):
+		return "rounds"
+	default:
+		return ""
+	}
+}
+
+func isChar(c *table.Column) bool {
+	return c.Type == table.TypeText && strings.HasPrefix(strings.ToLower(c.SQLType), "char")
+}
+
+// interchangeable: MariaDB's JSON is a text, and keeps what it is given; a JSON
+// column that is given a text writes it in a form of its own.
 func interchangeable(to, from table.Type) bool {
 	switch from {
 	case table.TypeJSON:
-		return to == table.TypeText // MariaDB
-	case table.TypeText:
-		return to == table.TypeJSON
+		return to == table.TypeText
 	case table.TypeFixedBinary, table.TypeBinary:
 		return to == table.TypeFixedBinary || to == table.TypeBinary
 	default:

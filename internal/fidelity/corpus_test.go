@@ -27,7 +27,7 @@ type column struct {
 	values  []string
 	// ancient are dates that DDM refuses: before 1583, zero and partial ones.
 	ancient []string
-	// since is the first MySQL that has the type, 0 for all; never for none.
+	// since is the first MySQL that has the type, 0 for all.
 	since int
 	// only is "mysql" or "mariadb" for types that the other one lacks.
 	only string
@@ -37,9 +37,7 @@ type column struct {
 	heavy bool
 }
 
-const never = 1 << 30
-
-// table is a part of the corpus below the row-size limit.
+// corpusTable is a part of the corpus below the row-size limit.
 type corpusTable struct {
 	name    string
 	columns []column
@@ -180,7 +178,7 @@ func charsets() []struct {
 		{"ascii", 0, "", []string{"x'00'", "'a\\0b'", "'%_\\\\\\''"}},
 		{"latin1", 0, "", []string{"_latin1 x'818D8F909D'", "_latin1 x'C3A9'", "_latin1 x'E9'", "_latin1 x'FF'", "_latin1 x'80'"}},
 		{"latin2", 0, "", []string{"_latin2 x'B1A3'"}},
-		{"utf8", 0, "", []string{"_utf8 x'C3A9'", "_utf8 x'65CC81'", "_utf8 x'E4BDA0E5A5BD'", "_utf8 x'EFBBBF61'", "_utf8 x'EFBFBD'"}},
+		{"utf8", 0, "", []string{"_utf8 x'C3A9'", "_utf8 x'65CC81'", "_utf8 x'E4BDA0E5A5BD'", "_utf8 x'EFBBBF61'", "_utf8 x'EFBFBD'", "_utf8 x'EFBFBF'"}},
 		{"utf8mb4", 0, "", four},
 		{"gbk", 0, "", []string{chinese, "_gbk x'815C'", "_gbk x'A8A4'", "_gbk x'C4E35C'"}},
 		{"gb18030", 50700, "mysql", append([]string{"_gb18030 x'815C'"}, four...)},
@@ -271,7 +269,8 @@ func documents() []column {
 	}}}
 }
 
-// point is the internal form of a POINT: SRID, byte order, type, coordinates.
+// geometry is the internal form of a value: SRID, then WKB of types, counts and
+// coordinates.
 func geometry(srid uint32, wkb ...any) string {
 	out := binary.LittleEndian.AppendUint32(nil, srid)
 	for _, w := range wkb {

@@ -25,7 +25,9 @@ type product struct {
 // target is one empty schema of a product.
 type target struct {
 	schema string
-	conn   mysqlconn.Config
+	// metadata is the schema of Shardlift's own tables, empty for schema.
+	metadata string
+	conn     mysqlconn.Config
 	// admin creates tables.
 	admin *sql.DB
 	// storage are the databases that hold the rows, past any middleware: their
@@ -36,6 +38,9 @@ type target struct {
 	// route is what CREATE TABLE needs behind the parenthesis for a table that
 	// is sharded by a column; empty for products that do not shard.
 	route func(column string) string
+	// declare are the statements that make a new table's sharding known, where
+	// CREATE TABLE does not; may be nil.
+	declare func(table, column string) []string
 	// charsets that its columns may have; nil for all. A column of another set
 	// becomes utf8mb4 there.
 	charsets []string

@@ -1,6 +1,7 @@
 package fidelity
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -80,8 +81,14 @@ func (m *move) create(name, columns, there, route string) {
 	}
 	m.exec("CREATE TABLE `" + name + "` (" + columns + ") ENGINE=InnoDB")
 	statement := "CREATE TABLE `" + name + "` (" + there + ") ENGINE=InnoDB " + m.to.route(route)
-	_, err := m.to.admin.ExecContext(m.t.Context(), statement)
-	require.NoError(m.t, err, statement)
+	statements := []string{statement}
+	if m.to.declare != nil {
+		statements = append(statements, m.to.declare(name, route)...)
+	}
+	for _, s := range statements {
+		_, err := m.to.admin.ExecContext(m.t.Context(), s)
+		require.NoError(m.t, err, s)
+	}
 }
 
 func (m *move) exec(statements ...string) {
@@ -111,7 +118,7 @@ func (m *move) plan(rows int64) {
 		m.names = append(m.names, f.Name.Table)
 		names = append(names, f.Name)
 	}
-	m.store, err = checkpoint.Open(ctx, m.dst, m.to.schema, "task1")
+	m.store, err = checkpoint.Open(ctx, m.dst, cmp.Or(m.to.metadata, m.to.schema), "task1")
 	require.NoError(m.t, err)
 	m.start, err = m.source.StartPosition(ctx, names)
 	require.NoError(m.t, err)
