@@ -35,18 +35,19 @@ func (a *Activities) WatchSource(ctx context.Context, in contract.WatchIn) (cont
 		return contract.WatchOut{}, err
 	}
 	work, step := begin(ctx)
-	return contract.WatchOut{}, step.end(a.watch(work, t, in, step))
+	out, err := a.watch(work, t, in, step)
+	return out, step.end(err)
 }
 
-func (a *Activities) watch(ctx context.Context, t *resolved, in contract.WatchIn, step *step) error {
+func (a *Activities) watch(ctx context.Context, t *resolved, in contract.WatchIn, step *step) (out contract.WatchOut, err error) {
 	d, s, err := openStore(ctx, t, 1)
 	if err != nil {
-		return err
+		return out, err
 	}
 	defer func() { _ = d.Close() }()
 	src, err := openSource(ctx, t, 1)
 	if err != nil {
-		return err
+		return out, err
 	}
 	defer func() { _ = src.Close() }()
 	view := a.viewOf(ctx, t.TaskID)
@@ -60,7 +61,7 @@ func (a *Activities) watch(ctx context.Context, t *resolved, in contract.WatchIn
 		copying, err = w.copying(ctx)
 	}
 	if err != nil {
-		return err
+		return out, err
 	}
 	every := binlogEvery
 	statements := make(chan error, 1)
@@ -76,21 +77,26 @@ func (a *Activities) watch(ctx context.Context, t *resolved, in contract.WatchIn
 		step.live(a.temporal)
 	}
 	step.measure(t)
+	turn := a.takeTurn(ctx, step) // a watch that kept its slot would starve the applies
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		beat, err := w.look(ctx)
 		if err != nil {
-			return err
+			return out, err
 		}
 		step.beat(beat, beat.At, false)
 		select {
 		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-step.drain:
-			return temporal.NewCanceledError(w.lastLook(ctx))
+			return out, context.Cause(ctx)
+		case <-turn.drain:
+			out = w.lastLook(ctx)
+			if turn.over.Load() {
+				return out, nil
+			}
+			return out, temporal.NewCanceledError(out)
 		case err := <-statements:
-			return err
+			return out, err
 		case <-tick.C:
 		}
 	}

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -209,4 +210,28 @@ func TestDraft_IsNotCheckedOrStarted(t *testing.T) {
 	after(b, time.Hour, contract.UpdateStop, contract.StopRequest{Command: byAlice}, b.accepted("stop"))
 	b.run(b.input(func(s *state) { checked(s); s.Spec.Missing = []string{"source.password", "objects"} }))
 	b.ended()
+}
+
+// A watch that gives its slot to others tells what it saw, and comes back.
+func TestWatch_ThatMadeRoomComesBack(t *testing.T) {
+	b := newBench(t)
+	purge := b.Now().Add(10 * day)
+	var runs recorded[bool]
+	stub(b, contract.WatchSource).After(time.Hour).Return(func(context.Context, contract.WatchIn) (contract.WatchOut, error) {
+		runs.add(true)
+		return contract.WatchOut{Progress: contract.CopyProgress{RowsDone: 7, Chunks: 20, RowsRate: 3}, PurgeAt: &purge}, nil
+	})
+	b.usual()
+	b.at(time.Hour+watchRestart/2, func() {
+		v := b.view()
+		require.Equal(t, int64(7), v.Progress.RowsDone)
+		require.Zero(t, v.Progress.RowsRate)
+		require.NotNil(t, v.PurgeAt)
+		require.Equal(t, lifecycle.IncreStarted, v.Status)
+	})
+	b.at(time.Hour+2*watchRestart, func() { require.Nil(t, b.view().PurgeAt, "it watches again") })
+	after(b, 150*time.Minute, contract.UpdateStop, contract.StopRequest{Command: byAlice}, b.accepted("stop"))
+	b.run(b.input(copied))
+	b.ended()
+	require.GreaterOrEqual(t, len(runs.all()), 2)
 }

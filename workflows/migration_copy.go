@@ -88,11 +88,11 @@ func (m *migration) beside(parent workflow.Context, start position.Position, wor
 // watch keeps WatchSource running until it is cancelled or says that the
 // source's history no longer allows to go on.
 func (m *migration) watch(ctx workflow.Context, start position.Position) error {
-	m.PurgeAt = nil // its heartbeats tell
 	for ctx.Err() == nil {
-		_, err := call(ctx, m.place, contract.WatchSource, "watch binlog retention, statements and load of the source",
+		m.PurgeAt = nil // its heartbeats tell
+		out, err := call(ctx, m.place, contract.WatchSource, "watch binlog retention, statements and load of the source",
 			contract.WatchIn{TaskRef: m.ref(), Start: start, ApplyDuring: m.Plan.ApplyDuring})
-		m.keepLastLook(err)
+		m.keepLastLook(out, err)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -107,15 +107,14 @@ func (m *migration) watch(ctx workflow.Context, start position.Position) error {
 }
 
 // keepLastLook keeps what WatchSource saw last, which its heartbeats take along
-// when it ends. A watch that was between two attempts has nothing to tell.
-func (m *migration) keepLastLook(err error) {
-	ended, ok := errors.AsType[*temporal.CanceledError](err)
-	if !ok || !ended.HasDetails() {
-		return
-	}
-	var look contract.WatchOut
-	if ended.Details(&look) != nil {
-		return
+// when it ends: cancelled, or because others wait for its slot. A watch that was
+// between two attempts has nothing to tell.
+func (m *migration) keepLastLook(look contract.WatchOut, err error) {
+	if err != nil {
+		ended, ok := errors.AsType[*temporal.CanceledError](err)
+		if !ok || !ended.HasDetails() || ended.Details(&look) != nil {
+			return
+		}
 	}
 	m.PurgeAt = look.PurgeAt
 	if look.Progress.Chunks > 0 {

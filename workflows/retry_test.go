@@ -76,7 +76,7 @@ func TestRetry_WhatPassesIsRetriedUntilItDoes(t *testing.T) {
 	b := newBench(t)
 	played := b.failing(fault.ServerUnreachable, 100)
 	b.usual()
-	b.at(90*time.Minute, func() {
+	b.at(90*time.Minute+passingWait/2, func() {
 		v := b.view()
 		require.Equal(t, lifecycle.IncreStarted, v.Status)
 		require.NotNil(t, v.LastError.NextRetryAt)

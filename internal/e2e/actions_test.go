@@ -188,3 +188,33 @@ func TestTask_DeletionWithoutTheDestination(t *testing.T) {
 	require.NotNil(t, operation.Warnings)
 	require.Contains(t, strings.Join(*operation.Warnings, "\n"), "DROP TABLE IF EXISTS `"+m.to+"`.`shardlift_meta`")
 }
+
+// TestTask_AnOutageIsRetriedUntilItEnds takes the destination away, then the
+// worker: both are visible, and the task goes on by itself.
+func TestTask_AnOutageIsRetriedUntilItEnds(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t)
+	worker := s.worker()
+	m := s.newMove("mysql97", moveOptions{sharded: true, rows: 300})
+	m.begin()
+	m.await(time.Minute, string(lifecycle.IncreStarted))
+	m.synced(time.Minute)
+	require.NoError(t, m.sim.Server.Close())
+	m.exec(m.db, "INSERT INTO regions VALUES (7, 'late')")
+	s.eventually(time.Minute, "a retry", func() bool {
+		task := m.show()
+		return task.LastError != nil && task.LastError.NextRetryAt != nil && task.Status == string(lifecycle.IncreStarted)
+	})
+	require.Equal(t, string(fault.Retry), m.show().LastError.Class)
+	m.sim.Restart(t)
+	m.synced(2 * time.Minute)
+
+	worker.kill()
+	m.await(2*time.Minute, string(lifecycle.Rebuild))
+	require.Contains(t, m.show().StatusLabel, "Fault rectification")
+	s.worker()
+	m.await(time.Minute, string(lifecycle.IncreStarted))
+	m.synced(time.Minute)
+	s.eventually(2*time.Minute, "no error", func() bool { return m.show().LastError == nil })
+	m.requireEqual()
+}
