@@ -160,4 +160,9 @@ func TestVersions(t *testing.T) {
 	d := ddmFixture(t)
 	d.passes("dstDbVersionSupport")
 	d.passes("dbVersionMeetRequirement")
+	f = plainFixture(t, "mysql97")
+	f.config.Spec.Destination.Kind = "dble"
+	f.alarms("dstDbVersionSupport", "not tested yet")
+	f = serverFixture(t, testdb.Own(t, "mariadb", "--version=12.3.1-MariaDB"), testdb.Get(t, "mysql97"))
+	f.alarms("srcDbVersionSupport", "newer than what this version was tested with")
 }
