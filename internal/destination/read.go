@@ -100,7 +100,7 @@ func (d *Destination) ReadShard(ctx context.Context, m *dialect.Mapping, shard i
 // textExpr selects a column so that its text loses nothing: FLOAT prints six
 // digits only, as a double it prints all that are needed.
 func textExpr(c table.Column) string {
-	name := mysqlconn.SelectExpr(c)
+	name := storedExpr(c)
 	if c.Type == table.TypeFloat {
 		return "(" + name + " + 0e0)"
 	}

@@ -17,7 +17,7 @@ var unicode = []string{"utf8mb4", "utf16", "utf16le", "utf32"}
 // characters, of which the way back gives one. key says that the source's value
 // is used in conditions and must come as it is.
 func ComparableExprs(from, to table.Column, key bool) (source, destination string) {
-	source, destination = mysqlconn.SelectExpr(from), mysqlconn.SelectExpr(to)
+	source, destination = mysqlconn.SelectExpr(from), storedExpr(to)
 	switch {
 	case sameBytes(from, to):
 		return source, destination
@@ -28,12 +28,23 @@ func ComparableExprs(from, to table.Column, key bool) (source, destination strin
 	}
 }
 
-// ExprIn selects column c so that its text has column as's character set.
-func ExprIn(c, as table.Column) string {
+// storedExpr selects a column so that its text comes in the column's own
+// character set even where the session cannot say so: vtgate's connections to
+// the shards take every text as utf8mb4.
+func storedExpr(c table.Column) string {
 	name := mysqlconn.SelectExpr(c)
-	if sameBytes(c, as) {
+	if c.Type != table.TypeText || slices.Contains([]string{"", "utf8mb4", "utf8", "ascii", "binary"}, c.Charset) {
 		return name
 	}
+	return "CAST(" + name + " AS BINARY)"
+}
+
+// ExprIn selects column c so that its text has column as's character set.
+func ExprIn(c, as table.Column) string {
+	if sameBytes(c, as) {
+		return storedExpr(c)
+	}
+	name := mysqlconn.SelectExpr(c)
 	if slices.Contains(unicode, as.Charset) {
 		return converted(name, as.Charset)
 	}

@@ -146,8 +146,7 @@ func (v *vschema) prove(ctx context.Context, vindex, kind string, rule table.Rul
 		return false, err
 	}
 	samples := []string{"0", "1", "2", "3", "1000003", "9223372036854775807"}
-	query := "SELECT id, shard FROM " + dialect.QuoteName(v.keyspace, vindex) + " WHERE id IN (" + strings.Join(samples, ", ") + ")"
-	list, err := records(ctx, v.d.db, query)
+	list, err := v.d.askVindex(ctx, v.keyspace, vindex, samples)
 	if err != nil && (mysqlconn.Number(err) == 0 || mysqlconn.IsConnectionLost(err)) {
 		return false, err
 	}
@@ -158,6 +157,15 @@ func (v *vschema) prove(ctx context.Context, vindex, kind string, rule table.Rul
 	}
 	v.proven[vindex] = same
 	return same, nil
+}
+
+// askVindex returns the shard of each number.
+func (d *Destination) askVindex(ctx context.Context, keyspace, vindex string, numbers []string) (list []record, err error) {
+	err = d.in(ctx, keyspace, func(conn *sql.Conn) error {
+		list, err = records(ctx, conn, "SELECT id, shard FROM "+dialect.QuoteName(vindex)+" WHERE id IN ("+strings.Join(numbers, ", ")+")")
+		return err
+	})
+	return list, err
 }
 
 // sampleMapping is a table of one BIGINT column that the rule routes.
@@ -403,7 +411,7 @@ func (d *Destination) route(ctx context.Context, n table.Name, shards []string) 
 	}
 	statement := "ALTER VSCHEMA ON " + on + " ADD VINDEX " + shardVindex + " (shard)"
 	if !slices.ContainsFunc(list, func(r record) bool { return r["keyspace"] == n.Schema && r["name"] == shardVindex }) {
-		statement += " USING numeric_static_map WITH json = '" + starts(shards) + "'"
+		statement += " USING numeric_static_map WITH json = `" + starts(shards) + "`"
 	}
 	if _, err := d.db.ExecContext(ctx, statement); err != nil {
 		if mysqlconn.Number(err) == 0 {
@@ -445,7 +453,7 @@ func (d *Destination) proveSpread(ctx context.Context, keyspace string, shards [
 	for i := range shards {
 		numbers[i] = strconv.Itoa(i)
 	}
-	list, err := records(ctx, d.db, "SELECT id, shard FROM "+dialect.QuoteName(keyspace, shardVindex)+" WHERE id IN ("+strings.Join(numbers, ", ")+")")
+	list, err := d.askVindex(ctx, keyspace, shardVindex, numbers)
 	if err != nil {
 		return fmt.Errorf("look at vindex %s of %s: %w", shardVindex, keyspace, err)
 	}
