@@ -23,6 +23,13 @@ const (
 	startPause   = time.Second
 )
 
+// How long StartPosition waits for a moment without XA transactions under way,
+// and how often it looks.
+const (
+	xaPatience = 15 * time.Second
+	xaPause    = 100 * time.Millisecond
+)
+
 // StartPosition returns a position of which every transaction before it is seen
 // by any SELECT that begins later (rule 1 of the design), and before which no
 // XA transaction waits for its verdict. Each family has the one way that was
@@ -31,27 +38,61 @@ const (
 // tables are those that the SELECTs will read; they are locked for an instant
 // only on MySQL without a usable GTID set where RELOAD is not granted.
 func (s *Source) StartPosition(ctx context.Context, tables []table.Name) (position.Position, error) {
-	for attempt := 1; ; attempt++ {
-		p, err := s.visible(ctx, tables)
-		if err != nil {
-			return p, fmt.Errorf("take the start position: %w", err)
-		}
-		// Asked after the position: one prepared before it has its rows before
-		// the position, and no SELECT shows them yet.
-		prepared, err := s.PreparedXA(ctx)
+	for deadline := time.Now().Add(xaPatience); ; {
+		p, prepared, err := s.between(ctx, tables)
 		if err != nil {
 			return p, err
 		}
 		if prepared <= 0 {
 			return p, nil
 		}
-		if attempt == lockAttempts {
+		if time.Now().After(deadline) {
 			return p, fault.XAPrepared.New("source", "%d of them", prepared)
 		}
-		if err := pause(ctx, startPause); err != nil {
+		if err := pause(ctx, xaPause); err != nil {
 			return p, err
 		}
 	}
+}
+
+// between takes a position and counts the XA transactions that may span it:
+// their rows are before it, and their verdict is not. One that is prepared
+// afterwards shows in XA RECOVER, which is asked after the position; one that got
+// its verdict in between was either prepared before, or is in the server's count
+// of verdicts.
+func (s *Source) between(ctx context.Context, tables []table.Name) (p position.Position, spanning int, err error) {
+	verdicts, err := s.verdicts(ctx)
+	if err != nil {
+		return p, 0, err
+	}
+	before, err := s.PreparedXA(ctx)
+	if err != nil {
+		return p, 0, err
+	}
+	if p, err = s.visible(ctx, tables); err != nil {
+		return p, 0, fmt.Errorf("take the start position: %w", err)
+	}
+	after, err := s.PreparedXA(ctx)
+	if err != nil {
+		return p, 0, err
+	}
+	now, err := s.verdicts(ctx)
+	return p, max(before, after) + int(now-verdicts), err
+}
+
+// verdicts counts XA COMMIT and XA ROLLBACK statements of the whole server.
+func (s *Source) verdicts(ctx context.Context) (n int64, err error) {
+	records, err := mysqlconn.Records(ctx, s.db, "SHOW GLOBAL STATUS LIKE 'Com\\_xa\\_%'")
+	if err != nil {
+		return 0, fmt.Errorf("count the source's XA verdicts: %w", mysqlconn.Fault(err, "source"))
+	}
+	for _, r := range records {
+		if name := strings.ToLower(r["variable_name"]); name == "com_xa_commit" || name == "com_xa_rollback" {
+			count, _ := strconv.ParseInt(r["value"], 10, 64)
+			n += count
+		}
+	}
+	return n, nil
 }
 
 func (s *Source) visible(ctx context.Context, tables []table.Name) (position.Position, error) {
