@@ -33,9 +33,13 @@ const (
 	down   kind = "down"   // a data node is away for a moment
 	router kind = "router" // the middleware starts anew
 	cut    kind = "cut"    // all connections to the source are killed
+	forget kind = "forget" // a data node comes back as it was when it had to remember
+	// remember is for the node without the metadata, rememberAll for the one with it.
+	remember    kind = "remember"
+	rememberAll kind = "remember all"
 )
 
-var kinds = []kind{kill, kill, kill, lose, lose, lose, leave, leave, delay, freeze, nodes, down, router, cut}
+var kinds = []kind{kill, kill, kill, lose, lose, lose, leave, leave, delay, freeze, nodes, down, router, cut, forget, forget}
 
 // trouble happens when its point is reached for the nth time since the trouble
 // before it happened.

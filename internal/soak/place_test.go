@@ -9,6 +9,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -41,7 +42,12 @@ type place struct {
 	tables      []string // of the schedule before
 	made        string   // how they were made
 	tasks       int
+	task        string
 	metadata    *destination.Destination // past every fault
+	// memory is what a data node remembers of the tables; see amnesia_test.go.
+	memory     []physical
+	remembered int
+	forgot     atomic.Int64
 }
 
 func newPlace(t testing.TB, sharded bool) *place {
@@ -93,7 +99,9 @@ func (p *place) prepare(ctx context.Context, s *schedule, w *writer) (engine, er
 	p.tasks++
 	e := s.engine
 	e.Source, e.Destination, e.Schema, e.To = p.from, p.into, p.schema, p.to
-	e.Task = fmt.Sprintf("soak-%d-%d", s.Seed, p.tasks)
+	p.task = fmt.Sprintf("soak-%d-%d", s.Seed, p.tasks)
+	e.Task, p.memory = p.task, nil
+	p.forgot.Store(0)
 	return e, p.plan(ctx, &e)
 }
 
@@ -209,6 +217,19 @@ func (p *place) breaks(ctx context.Context, k kind) {
 		p.killSource(ctx)
 	case leave:
 		p.hold(ctx)
+	case remember:
+		p.report(p.remember(ctx, 1))
+	case rememberAll:
+		p.report(p.remember(ctx, 0))
+	case forget:
+		p.report(p.forget(ctx))
+	}
+}
+
+// report fails the test for what cannot be its object's fault.
+func (p *place) report(err error) {
+	if err != nil {
+		p.t.Errorf("break the place: %v", err)
 	}
 }
 

@@ -36,6 +36,7 @@ type run struct {
 	wrong    []string
 	attempts []*attempt
 	stop     *position.Position
+	refused  bool // the engine said that it cannot go on
 }
 
 // outcome is what a schedule came to.
@@ -44,6 +45,7 @@ type outcome struct {
 	done    []trouble // those that happened
 	reached []string  // points
 	starts  int32
+	refused bool
 }
 
 // execute runs a schedule and lets the oracle judge. An error is one of the test
@@ -74,11 +76,11 @@ func (p *place) execute(ctx context.Context, s schedule) (outcome, error) {
 	err = g.Wait()
 	stopWatching()
 	_ = watch.Wait()
-	if err == nil && len(r.wrong) == 0 {
+	if err == nil && len(r.wrong) == 0 && !r.refused {
 		err = r.judge(ctx)
 	}
 	r.checkOwners()
-	return outcome{wrong: r.wrong, done: r.breaker.done, reached: r.breaker.points(), starts: r.starts}, err
+	return outcome{refused: r.refused, wrong: r.wrong, done: r.breaker.done, reached: r.breaker.points(), starts: r.starts}, err
 }
 
 // traffic writes the source, then lets the attempts end at its last position.
@@ -131,6 +133,10 @@ func (r *run) serve(ctx context.Context) {
 			r.note("attempt %d still fails: %v", r.starts, err)
 			return
 		case errors.Is(err, errMore), errors.Is(err, errDead):
+		case r.forgot.Load() > 0 && strings.Contains(err.Error(), fault.LostCopy.Code):
+			r.refused = true // rightly: what was copied is gone
+			return
+		case errors.Is(err, fault.Fenced) && r.forgot.Load() > 0: // the fence's own token is lost
 		case errors.Is(err, fault.Fenced), errors.Is(err, errStopped), fault.ClassOf(err) != fault.Retry:
 			r.note("attempt %d stops for good: %v", r.starts, err)
 			return
@@ -226,7 +232,7 @@ func (r *run) watch(ctx context.Context, store *checkpoint.Store) {
 	for ctx.Err() == nil {
 		now, err := store.Load(ctx, 0)
 		if err == nil && now != nil { // else the middleware is away
-			if last != nil {
+			if last != nil && r.forgot.Load() == 0 {
 				if ahead, bad := now.Position.Covers(last.Position); bad != nil || !ahead {
 					r.note("the checkpoint went back from %s to %s (%v)", last.Position, now.Position, bad)
 				}
@@ -254,8 +260,11 @@ func (r *run) judge(ctx context.Context) error {
 	return nil
 }
 
-// checkOwners: no attempt committed anything after a newer one was the owner.
+// checkOwners: unless a fence was forgotten, no attempt committed anything after a newer one was the owner.
 func (r *run) checkOwners() {
+	if r.forgot.Load() > 0 {
+		return
+	}
 	for _, a := range r.attempts {
 		for _, unit := range a.late() {
 			r.note("attempt %d committed as %s after a newer owner was there", a.no, unit)

@@ -44,8 +44,11 @@ func draw(seed uint64, process bool) schedule {
 	all := points()
 	for range rng.IntN(maxFaults + 1) {
 		k := kinds[rng.IntN(len(kinds))]
-		if !s.sharded && slices.Contains([]kind{nodes, down, router}, k) {
+		if !s.sharded && slices.Contains([]kind{nodes, down, router, forget}, k) {
 			k = cut
+		}
+		if k == forget {
+			s.faults = append(s.faults, trouble{Point: all[rng.IntN(len(all))], Nth: 1 + rng.IntN(4), Kind: []kind{remember, remember, rememberAll}[rng.IntN(3)]})
 		}
 		f := trouble{Point: all[rng.IntN(len(all))], Nth: 1 + rng.IntN(1+rng.IntN(25)), Kind: k}
 		if k == lose && f.Point == "applier.open.after" { // the stream would be nobody's

@@ -64,7 +64,7 @@ func TestSoak_KilledProcessesConverge(t *testing.T) {
 // reached.
 func soak(t *testing.T, next func() (uint64, bool), process bool) *sync.Map {
 	var reached sync.Map
-	var passed, faults atomic.Int64
+	var passed, faults, refused atomic.Int64
 	g, ctx := errgroup.WithContext(t.Context())
 	began := time.Now()
 	for range 2 {
@@ -81,6 +81,9 @@ func soak(t *testing.T, next func() (uint64, bool), process bool) *sync.Map {
 					reached.Store(p, true)
 				}
 				faults.Add(int64(len(out.done)))
+				if out.refused {
+					refused.Add(1)
+				}
 				if n := passed.Add(1); n%100 == 0 {
 					t.Logf("%d schedules, %d faults in %s, the last seed was %d", n, faults.Load(), time.Since(began).Round(time.Second), seed)
 				}
@@ -88,7 +91,7 @@ func soak(t *testing.T, next func() (uint64, bool), process bool) *sync.Map {
 		})
 	}
 	require.NoError(t, g.Wait())
-	t.Logf("%d schedules with %d faults passed in %s", passed.Load(), faults.Load(), time.Since(began).Round(time.Second))
+	t.Logf("%d schedules with %d faults passed, %d of them refused to go on after a loss, in %s", passed.Load(), faults.Load(), refused.Load(), time.Since(began).Round(time.Second))
 	return &reached
 }
 
