@@ -91,7 +91,7 @@ func (l *lane) jobs(m *dialect.Mapping, rows []row.Row) []job {
 func (l *lane) writeJob(ctx context.Context, writer int, m *dialect.Mapping, j job, attempted bool) error {
 	var err error
 	if !attempted {
-		err = l.transaction(ctx, writer, m, j.shard, l.Destination.Dialect().Insert(m, j.rows))
+		_, err = l.transaction(ctx, writer, m, j.shard, l.Destination.Dialect().Insert(m, j.rows))
 	}
 	if attempted || mysqlconn.IsDuplicateKey(err) {
 		err = l.replace(ctx, writer, m, j)
@@ -107,61 +107,72 @@ func (l *lane) replace(ctx context.Context, writer int, m *dialect.Mapping, j jo
 		l.replacing.Lock()
 		defer l.replacing.Unlock()
 	}
-	return l.transaction(ctx, writer, m, j.shard, l.Destination.Dialect().Replace(m, j.rows))
+	_, err := l.transaction(ctx, writer, m, j.shard, l.Destination.Dialect().Replace(m, j.rows))
+	return err
 }
 
 // deleteRange empties a chunk's range on all shards.
 func (l *lane) deleteRange(ctx context.Context, m *dialect.Mapping, r table.KeyRange) error {
-	statement := l.Destination.Dialect().DeleteRange(m, r)
-	if err := l.transaction(ctx, 0, m, -1, []dialect.Statement{statement}); err != nil {
-		return fmt.Errorf("empty a range of %s: %w", m.Destination.Name, err)
+	d := l.Destination.Dialect()
+	statement := d.DeleteRange(m, r)
+	for {
+		n, err := l.transaction(ctx, 0, m, -1, []dialect.Statement{statement})
+		if err != nil {
+			return fmt.Errorf("empty a range of %s: %w", m.Destination.Name, err)
+		}
+		if n == 0 || d.Features().DeleteRows == 0 {
+			return nil
+		}
 	}
-	return nil
 }
 
 // transaction commits statements under the fence, trying again after deadlocks
-// and lock waits.
-func (l *lane) transaction(ctx context.Context, writer int, m *dialect.Mapping, shard int, statements []dialect.Statement) error {
+// and lock waits, and returns the rows they affected.
+func (l *lane) transaction(ctx context.Context, writer int, m *dialect.Mapping, shard int, statements []dialect.Statement) (affected int64, err error) {
 	for attempt := 1; ; attempt++ {
 		err := faultpoint.Around(ctx, "copier.write", func(ctx context.Context) error {
-			return l.tryTransaction(ctx, writer, m, shard, statements)
+			affected, err = l.tryTransaction(ctx, writer, m, shard, statements)
+			return err
 		})
 		if err == nil || !mysqlconn.IsDeadlock(err) || attempt == maxConflicts {
-			return err
+			return affected, err
 		}
 		if err := wait(ctx, time.Duration(attempt)*10*time.Millisecond); err != nil {
-			return err
+			return 0, err
 		}
 	}
 }
 
-func (l *lane) tryTransaction(ctx context.Context, writer int, m *dialect.Mapping, shard int, statements []dialect.Statement) error {
+func (l *lane) tryTransaction(ctx context.Context, writer int, m *dialect.Mapping, shard int, statements []dialect.Statement) (int64, error) {
 	s, err := l.session(ctx, writer)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if err := s.Begin(ctx); err != nil {
-		return fmt.Errorf("begin: %w", err)
+		return 0, fmt.Errorf("begin: %w", err)
 	}
-	if err := l.execute(ctx, s, m.Destination.Name.Schema, shard, statements); err != nil {
-		return errors.Join(err, s.Rollback(ctx))
+	affected, err := l.execute(ctx, s, m.Destination.Name.Schema, shard, statements)
+	if err != nil {
+		return 0, errors.Join(err, s.Rollback(ctx))
 	}
 	if err := s.Commit(ctx); err != nil {
-		return fmt.Errorf("commit: %w", err)
+		return 0, fmt.Errorf("commit: %w", err)
 	}
-	return nil
+	return affected, nil
 }
 
-func (l *lane) execute(ctx context.Context, s *destination.Session, schema string, shard int, statements []dialect.Statement) error {
+func (l *lane) execute(ctx context.Context, s *destination.Session, schema string, shard int, statements []dialect.Statement) (affected int64, err error) {
 	if err := l.Fence.Guard(ctx, s, schema, shard); err != nil {
-		return err
+		return 0, err
 	}
 	for _, st := range statements {
-		if _, err := s.Exec(ctx, st.SQL); err != nil {
-			return err
+		n, err := s.Exec(ctx, st.SQL)
+		if err != nil {
+			return 0, err
 		}
+		affected += n
 	}
-	return nil
+	return affected, nil
 }
 
 func wait(ctx context.Context, d time.Duration) error {

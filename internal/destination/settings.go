@@ -32,7 +32,8 @@ var variables = []variable{
 	{"transaction_isolation", "'READ-COMMITTED'", "isolation"}, // MySQL from 5.7.20, MariaDB from 11.1
 	{"tx_isolation", "'READ-COMMITTED'", "isolation"},          // before
 	{"innodb_lock_wait_timeout", "10", ""},
-	{"max_execution_time", "0", ""}, // MySQL
+	{"transaction_mode", "'multi'", ""}, // Vitess: rows of unknown shards share transactions
+	{"max_execution_time", "0", ""},     // MySQL
 	{"max_statement_time", "0", ""}, // MariaDB
 }
 

@@ -168,6 +168,22 @@ func (d *Destination) askVindex(ctx context.Context, keyspace, vindex string, nu
 	return list, err
 }
 
+// OwnedVindexes names the lookup vindexes whose tables vtgate keeps in step with
+// a table of a sharded keyspace.
+func (d *Destination) OwnedVindexes(ctx context.Context, n table.Name) ([]string, error) {
+	list, err := records(ctx, d.db, "SHOW VSCHEMA VINDEXES ON "+dialect.QuoteName(n.Schema, n.Table))
+	if err != nil {
+		return nil, fmt.Errorf("read the vindexes of %s: %w", n, err)
+	}
+	var out []string
+	for _, r := range list {
+		if r["owner"] != "" {
+			out = append(out, r["name"])
+		}
+	}
+	return out, nil
+}
+
 // sampleMapping is a table of one BIGINT column that the rule routes.
 func sampleMapping(rule table.Rule, shards int) (*dialect.Mapping, error) {
 	t := &table.Table{

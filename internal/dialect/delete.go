@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"slices"
+	"strconv"
 
 	"shardlift/internal/row"
 	"shardlift/internal/table"
@@ -33,11 +34,15 @@ func (d *Dialect) deleteIn(m *Mapping, rows []row.Row, columns []int, skipNull b
 	return c.finish()
 }
 
-// DeleteRange returns the statement that deletes a key range on all shards.
+// DeleteRange returns the statement that deletes a key range on all shards; with
+// Features.DeleteRows it takes so many rows at a time.
 func (d *Dialect) DeleteRange(m *Mapping, r table.KeyRange) Statement {
 	sql := appendAll(nil, []byte("DELETE FROM "), m.name)
 	if condition := m.RangeCondition(nil, r); len(condition) > 0 {
 		sql = appendAll(sql, []byte(" WHERE "), condition)
+	}
+	if d.features.DeleteRows > 0 {
+		sql = strconv.AppendInt(append(sql, " LIMIT "...), int64(d.features.DeleteRows), 10)
 	}
 	return Statement{SQL: string(sql)}
 }

@@ -27,6 +27,9 @@ type Features struct {
 	// Replace is false where REPLACE is refused (Vitess, on sharded tables):
 	// Dialect.Replace then deletes and inserts.
 	Replace bool
+	// DeleteRows bounds the rows that a DELETE of a range may take, 0 for no limit:
+	// DeleteRange is then repeated until it finds none.
+	DeleteRows int
 	// RowAlias says to write `AS new … = new.c` instead of VALUES(c), which
 	// MySQL deprecates since 8.0.20 and no other product replaces.
 	RowAlias bool
@@ -48,6 +51,7 @@ func Default(kind Kind) Features {
 		f.ReadHint = "/*!dble:db_type=master*/ "
 	case Vitess:
 		f.Replace = false
+		f.DeleteRows = 5000 // tablets refuse to change more than 10,000 rows by one statement
 	case ShardingSphere, TiDB:
 	case MySQL, MariaDB:
 		f.MaxFactors = 2000

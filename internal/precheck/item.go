@@ -55,7 +55,7 @@ type item struct {
 func all() []item {
 	return slices.Concat(
 		connectionItems(), versionItems(), privilegeItems(), binlogItems(), objectItems(), structureItems(),
-		keyItems(), foreignItems(), shardingItems(), valueItems(), destinationItems(), nodeItems(), environmentItems(),
+		keyItems(), foreignItems(), shardingItems(), vitessItems(), valueItems(), destinationItems(), nodeItems(), environmentItems(),
 		serverItems(), activityItems(), limitItems(), capacityItems(), inventoryItems(), returnItems(),
 	)
 }
