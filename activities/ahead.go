@@ -9,7 +9,8 @@ import (
 	"shardlift/internal/position"
 )
 
-// aheadGroup is the number of the stream that looks for later statements.
+// aheadGroup is the number of the short streams: those that look for later
+// statements or at the head of a file.
 const aheadGroup = -3
 
 // ahead reads the statements from a place on up to what the source has now, for

@@ -121,6 +121,7 @@ func ddlCases() map[string]ddlCase {
 func TestRule11_EveryChangeDuringTheApply(t *testing.T) {
 	for name, c := range ddlCases() {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t, func(f *task.File) {
 				if c.named {
 					f.Objects[0].Tables = []string{"t"}
@@ -133,6 +134,7 @@ func TestRule11_EveryChangeDuringTheApply(t *testing.T) {
 				require.NoError(t, err, s)
 			}
 			p := must(r, r.PlanCopy, contract.PlanCopyIn{TaskRef: r.ref, Fresh: true})
+			require.NotZero(t, p.Start.Created, "the start knows its file, not only the file's name")
 			expected := r.history(c)
 			in := contract.ApplyIn{TaskRef: r.ref, Owner: contract.Owner{Epoch: p.Epoch}, Box: time.Minute, Start: p.Start}
 			stop := must(r, r.ReadHead, r.ref)
@@ -239,6 +241,7 @@ func TestRule11_ColumnsBetweenThatNobodyKnowsStop(t *testing.T) {
 func TestRule11_EveryChangeDuringTheCopy(t *testing.T) {
 	for name, c := range ddlCases() {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t, func(f *task.File) {
 				if c.named {
 					f.Objects[0].Tables = []string{"t"}

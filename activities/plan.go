@@ -8,12 +8,14 @@ import (
 
 	"go.temporal.io/sdk/activity"
 
+	"shardlift/internal/binlog"
 	"shardlift/internal/checkpoint"
 	"shardlift/internal/chunk"
 	"shardlift/internal/contract"
 	"shardlift/internal/destination"
 	"shardlift/internal/dialect"
 	"shardlift/internal/fault"
+	"shardlift/internal/mysqlconn"
 	"shardlift/internal/source"
 	"shardlift/internal/table"
 	"shardlift/internal/task"
@@ -210,7 +212,13 @@ func (p *planner) takePosition(ctx context.Context, tables []table.Name) error {
 		}
 		return ctx.Err()
 	}
-	p.beat.Start, err = p.src.StartPosition(ctx, tables)
+	if p.beat.Start, err = p.src.StartPosition(ctx, tables); err != nil {
+		return err
+	}
+	p.beat.Start, err = binlog.Stamp(ctx, binlog.Config{
+		Conn: mysqlconn.FromEndpoint(p.t.Source), Capabilities: p.src.Capabilities(),
+		ServerID: binlog.ServerID(p.t.TaskID, aheadGroup), From: p.beat.Start,
+	})
 	return err
 }
 
