@@ -207,13 +207,14 @@ func (s *scan) keys(a *answer) error {
 	if a.n == 0 || primary == nil || s.ctx.Err() != nil {
 		return nil
 	}
-	key := "CONCAT_WS(', '"
+	var parts []string
 	for _, c := range primary.Columns() {
-		key += ", " + keyText(a.table.Columns[c])
+		parts = append(parts, keyText(a.table.Columns[c]))
 	}
-	query := fmt.Sprintf("SELECT %s) AS k FROM %s WHERE %s LIMIT %d", key, quoted(a.table), a.where, sampleKeys)
+	key := "CONCAT_WS(', ', " + strings.Join(parts, ", ") + ")"
+	query := fmt.Sprintf("SELECT %s AS k FROM %s WHERE %s LIMIT %d", key, quoted(a.table), a.where, sampleKeys)
 	if !a.whole {
-		query = fmt.Sprintf("SELECT k FROM (SELECT %s) AS k, (%s) AS c FROM %s LIMIT %d) AS looked WHERE c LIMIT %d", key, a.where, quoted(a.table), scanRows, sampleKeys)
+		query = fmt.Sprintf("SELECT k FROM (SELECT %s AS k, (%s) AS c FROM %s LIMIT %d) AS looked WHERE c LIMIT %d", key, a.where, quoted(a.table), scanRows, sampleKeys)
 	}
 	rows, err := records(s.ctx, s.src.db, query)
 	if s.gaveUp(err) {

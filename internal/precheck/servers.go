@@ -38,14 +38,26 @@ type comparison struct {
 
 func comparisons() []comparison {
 	return []comparison{
-		{"dbCollationServerConsistency", "Default character sets and collations are equal", []string{"character_set_server", "collation_server"},
-			"tables that are created without a character set get another one"},
-		{"innodbStrictModeConsistency", "innodb_strict_mode is equal", []string{"innodb_strict_mode"},
-			"CREATE and ALTER TABLE with odd options succeed on one side only"},
-		{"dbGroupConcatMaxLenConsistency", "group_concat_max_len is equal", []string{"group_concat_max_len"},
-			"GROUP_CONCAT cuts its results elsewhere"},
-		{"mysqlBlockEncryptionModeInconsistency", "block_encryption_mode is equal", []string{"block_encryption_mode"},
-			"AES_DECRYPT gives NULL or other bytes for values that the other side encrypted"},
+		{
+			"dbCollationServerConsistency", "Default character sets and collations are equal",
+			[]string{"character_set_server", "collation_server"},
+			"tables that are created without a character set get another one",
+		},
+		{
+			"innodbStrictModeConsistency", "innodb_strict_mode is equal",
+			[]string{"innodb_strict_mode"},
+			"CREATE and ALTER TABLE with odd options succeed on one side only",
+		},
+		{
+			"dbGroupConcatMaxLenConsistency", "group_concat_max_len is equal",
+			[]string{"group_concat_max_len"},
+			"GROUP_CONCAT cuts its results elsewhere",
+		},
+		{
+			"mysqlBlockEncryptionModeInconsistency", "block_encryption_mode is equal",
+			[]string{"block_encryption_mode"},
+			"AES_DECRYPT gives NULL or other bytes for values that the other side encrypted",
+		},
 	}
 }
 

@@ -168,7 +168,7 @@ func TestActivity_LongTransactionsAndLocks(t *testing.T) {
 				}()
 				require.Eventually(t, func() bool { return f.check("srcLongTransactions").Verdict == contract.Alarm }, 30*time.Second, 200*time.Millisecond)
 				cancel()
-				<-waits
+				require.Error(t, <-waits)
 			} else {
 				f.alarms("srcLongTransactions", "somebody holds a")
 			}
