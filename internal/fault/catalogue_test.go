@@ -5,7 +5,6 @@ import (
 	"go/parser"
 	"go/token"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"testing"
 
@@ -36,7 +35,7 @@ func TestCatalogue_CodesAreUniqueAndHaveRemedies(t *testing.T) {
 				}
 				name := spec.Names[i].Name
 				code, message, remedy := text(t, literal.Elts[0]), text(t, literal.Elts[2]), text(t, literal.Elts[3])
-				require.Regexp(t, regexp.MustCompile(`^SL-[1-9]\d{3}$`), code, name)
+				require.Regexp(t, `^SL-[1-9]\d{3}$`, code, name)
 				require.Empty(t, owner[code], "%s and %s share %s", name, owner[code], code)
 				require.NotEmpty(t, message, name)
 				require.NotEmpty(t, remedy, name)
