@@ -32,7 +32,8 @@ func longTransactions(ctx context.Context, e *Env) (finding, error) {
 		return finding{}, err
 	}
 	var g graded
-	const long = "SELECT TIMESTAMPDIFF(SECOND, trx_started, NOW()) AS age, trx_rows_modified AS changed FROM information_schema.INNODB_TRX HAVING age >= %d ORDER BY age DESC LIMIT 100"
+	// trx_started has the server's own zone, our session is at +00:00.
+	const long = "SELECT TIMESTAMPDIFF(SECOND, trx_started, CONVERT_TZ(NOW(), '+00:00', 'SYSTEM')) AS age, trx_rows_modified AS changed FROM information_schema.INNODB_TRX HAVING age >= %d ORDER BY age DESC LIMIT 100"
 	rows, err := records(ctx, s.db, fmt.Sprintf(long, int(longTransaction.Seconds())))
 	switch {
 	case mysqlconn.IsAccessDenied(err):
