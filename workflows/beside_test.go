@@ -24,7 +24,7 @@ func TestMigration_AppliesBesideTheCopy(t *testing.T) {
 	b := newBench(t)
 	var applied recorded[contract.ApplyIn]
 	var lanes recorded[contract.CopyLaneIn]
-	stub(b, contract.ApplyBinlog).After(5*time.Minute).Return(func(_ context.Context, in contract.ApplyIn) (contract.ApplyOut, error) {
+	stub(b, contract.ApplyBinlog).After(5 * time.Minute).Return(func(_ context.Context, in contract.ApplyIn) (contract.ApplyOut, error) {
 		applied.add(in)
 		return contract.ApplyOut{Applied: at(300), Drained: in.Stop != nil}, nil
 	})
