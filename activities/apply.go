@@ -21,6 +21,7 @@ import (
 	"shardlift/internal/selection"
 	"shardlift/internal/source"
 	"shardlift/internal/table"
+	"shardlift/internal/throttle"
 )
 
 // Connections of the destination that the apply leaves to comparison,
@@ -75,12 +76,15 @@ func (a *Activities) apply(ctx context.Context, t *resolved, in contract.ApplyIn
 		gate = &applier.Gate{Visible: src.Low, Lows: s.Lows}
 		watchDelay = func(contract.ApplyBeat) {}
 	}
+	limiter := throttle.New(sourceLoad(src))
+	stop := limited{s, limiter, forApply(s, in), func() {}}.follow(ctx)
+	defer stop()
 	err = fenced(ctx, s, fmt.Sprintf("apply/%d", in.Group), in.Owner, attempt, t.Spec.Objects, func(fence *checkpoint.Fence) error {
 		out, err = applier.Run(ctx, applier.Config{
 			Group: in.Group, Start: in.Start, CopyEnd: in.CopyEnd, Gate: gate, Stop: in.Stop, Box: in.Box, Lanes: lanes,
 			ReportDivergence: t.Spec.Policy.Divergence == "report",
 			Open:             f.open, Head: src.Head, Mapping: f.mapping, DDL: f.judge,
-			Destination: d, Store: s, Fence: fence, Drain: turn.drain,
+			Destination: d, Store: s, Fence: fence, Drain: turn.drain, Throttle: limiter,
 			Beat: func(b contract.ApplyBeat) {
 				mark := fmt.Sprint(b.Applied, b.Read, b.Rows, b.Transactions)
 				step.beat(b, mark, b.CaughtUp || b.Throttle != "")

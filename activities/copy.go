@@ -21,12 +21,8 @@ import (
 	"shardlift/internal/throttle"
 )
 
-const (
-	// limitsEvery is how often the control row is read.
-	limitsEvery = 2 * time.Second
-	// releaseTime bounds the release of a fence when the work has ended already.
-	releaseTime = 5 * time.Second
-)
+// releaseTime bounds the release of a fence when the work has ended already.
+const releaseTime = 5 * time.Second
 
 // CopyLane copies chunks of one lane for a time box.
 func (a *Activities) CopyLane(ctx context.Context, in contract.CopyLaneIn) (contract.CopyLaneOut, error) {
@@ -69,15 +65,16 @@ func (a *Activities) copyLane(ctx context.Context, t *resolved, in contract.Copy
 		return out, err
 	}
 	defer func() { a.noteEnd(ctx, s, fmt.Sprintf("copy, lane %d", in.Lane), err) }()
-	limiter := throttle.New(nil)
-	stop := followLimits(ctx, s, limiter, in.Lanes)
+	limiter := throttle.New(sourceLoad(src))
+	shown := &laneBeat{step: step, limiter: limiter, last: contract.CopyBeat{Lane: in.Lane}}
+	stop := limited{s, limiter, lanesOf(s, in.Lanes, in.ApplyBeside), shown.again}.follow(ctx)
 	defer stop()
 	err = fenced(ctx, s, fmt.Sprintf("copy/%d", in.Lane), in.Owner, attempt, t.Spec.Objects, func(fence *checkpoint.Fence) error {
 		out, err = copier.Run(ctx, copier.Config{
 			Source: src, Destination: d, Store: s, Fence: fence, Mapping: mappings(d, tables),
 			Lane: in.Lane, Lanes: in.Lanes, Box: in.Box, FullOnly: t.Spec.Type == task.Full, DeleteFirst: in.DeleteFirst,
 			Writers: share - 1, Throttle: limiter, Drain: step.drain,
-			Beat: func(b contract.CopyBeat) { step.beat(b, [3]int64{int64(b.Table), b.Rows, b.Bytes}, b.Throttle != "") },
+			Beat: shown.beat,
 		})
 		return err
 	})
@@ -137,43 +134,4 @@ func mappings(d *destination.Destination, tables []checkpoint.Table) func(contex
 		}
 		return nil, fault.TableUnplanned.New(fmt.Sprintf("table %d of the plan", no), "")
 	}
-}
-
-// followLimits keeps a lane's share of the task's limits; the function that it
-// returns ends it.
-func followLimits(ctx context.Context, s *checkpoint.Store, l *throttle.Limiter, lanes int) (stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	read := func() {
-		limits, ok, err := s.Limits(ctx)
-		if err == nil && ok { // on an error the last ones hold
-			l.Set(share(limits, lanes))
-		}
-	}
-	read()
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		tick := time.NewTicker(limitsEvery)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-				read()
-			}
-		}
-	}()
-	return func() { cancel(); <-ended }
-}
-
-// share divides limits between lanes, which may run on different workers.
-func share(l task.Limits, lanes int) task.Limits {
-	part := func(n int) int {
-		if n <= 0 {
-			return 0
-		}
-		return max(n/max(lanes, 1), 1)
-	}
-	return task.Limits{MBPerSecond: part(l.MBPerSecond), RowsPerSecond: part(l.RowsPerSecond)}
 }

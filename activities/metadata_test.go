@@ -115,7 +115,7 @@ func TestReset_ClearsProgressAndTruncatesOnRequestOnly(t *testing.T) {
 	r.plan()
 	head := must(r, r.ReadHead, r.ref)
 	r.applied(head.Position)
-	must(r, r.StoreLimits, contract.LimitsIn{TaskRef: r.ref, MBPerSecond: 3})
+	must(r, r.StoreLimits, contract.LimitsIn{TaskRef: r.ref, Limits: task.Limits{MBPerSecond: 3}})
 	var before int64
 	r.withMetadata(func(s *checkpoint.Store) {
 		var err error

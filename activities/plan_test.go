@@ -178,9 +178,3 @@ func TestWatch_AStatementDuringTheCopyNeedsAReset(t *testing.T) {
 		require.NoError(t, d.Close())
 	}
 }
-
-func TestLimits_AreSharedByLanes(t *testing.T) {
-	require.Equal(t, task.Limits{MBPerSecond: 2, RowsPerSecond: 250}, share(task.Limits{MBPerSecond: 8, RowsPerSecond: 1000}, 4))
-	require.Equal(t, task.Limits{}, share(task.Limits{}, 4))
-	require.Equal(t, task.Limits{MBPerSecond: 1}, share(task.Limits{MBPerSecond: 1}, 4))
-}

@@ -240,7 +240,7 @@ func TestCommands_RefusalsAndRevisions(t *testing.T) {
 	require.Equal(t, http.StatusPreconditionFailed, p.Status)
 	require.Equal(t, fault.LateRevision.Code, p.Code)
 
-	require.Contains(t, r.ask(http.MethodPost, path+"/limit", `{"limits":{"mb_per_second":-1}}`).fields(), "limits")
+	require.Contains(t, r.ask(http.MethodPost, path+"/limit", `{"limits":{"mb_per_second":-1}}`).fields(), "limits.mb_per_second")
 	require.Contains(t, r.ask(http.MethodPost, path+"/compare", `{"type":"all"}`).fields(), "type")
 	require.Contains(t, r.ask(http.MethodPost, path+"/credentials", `{"side":"middle","password":"canary-password"}`).fields(), "side")
 	require.Contains(t, r.ask(http.MethodPost, path+"/test", `{"side":"middle"}`).fields(), "side")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"context"
 	"time"
 
@@ -80,11 +81,36 @@ func (h *handlers) ResetTask(ctx context.Context, r api.ResetTaskRequestObject) 
 // LimitTask changes the limits.
 func (h *handlers) LimitTask(ctx context.Context, r api.LimitTaskRequestObject) (api.LimitTaskResponseObject, error) {
 	b := value(r.Body)
-	limits := task.Limits{MBPerSecond: value(b.Limits.MbPerSecond), RowsPerSecond: value(b.Limits.RowsPerSecond)}
-	if limits.MBPerSecond < 0 || limits.MBPerSecond > 9999 || limits.RowsPerSecond < 0 {
-		return nil, invalid("limits", "mb_per_second must be 0 (none) to 9999, rows_per_second 0 or more")
+	limits, err := limitsOf(b.Limits)
+	if err != nil {
+		return nil, err
 	}
 	return send(ctx, h, r.ID, contract.UpdateLimit, contract.LimitRequest{Command: command(b.Revision), Limits: limits}, r.Params.IdempotencyKey)
+}
+
+// limitsOf reads limits as the task file has them.
+func limitsOf(body api.Limits) (l task.Limits, err error) {
+	text, err := json.Marshal(body)
+	if err == nil {
+		err = json.Unmarshal(text, &l)
+	}
+	if err != nil {
+		return l, invalid("limits", "cannot be read")
+	}
+	for _, wrong := range l.Validate() {
+		return l, invalid(wrong.Field, wrong.Message)
+	}
+	return l, nil
+}
+
+// renderLimits is the other way.
+func renderLimits(l task.Limits) *api.Limits {
+	out := &api.Limits{}
+	text, err := json.Marshal(l)
+	if err != nil || json.Unmarshal(text, out) != nil {
+		return nil
+	}
+	return out
 }
 
 // CompareTask starts a comparison.

@@ -63,7 +63,7 @@ func renderView(t *api.Task, v *contract.View) {
 	t.Destination.Kind, t.Destination.Version = orNull(v.Destination.Kind), orNull(v.Destination.Version)
 	t.Precheck = renderSummary(v.Precheck)
 	t.Sequences.State, t.Sequences.Refreshed, t.Sequences.Total = v.Sequences.State, v.Sequences.Refreshed, v.Sequences.Total
-	t.Limits = &api.Limits{MbPerSecond: &v.Spec.Limits.MBPerSecond, RowsPerSecond: &v.Spec.Limits.RowsPerSecond}
+	t.Limits = renderLimits(v.Spec.Limits)
 	t.Policy = &api.Policy{Ddl: &v.Spec.Policy.DDL, Truncate: &v.Spec.Policy.Truncate, Divergence: &v.Spec.Policy.Divergence, Sequences: &v.Spec.Policy.Sequences, Apply: orNull(v.Spec.Policy.Apply)}
 	rules := make([]api.ObjectRule, 0, len(v.Spec.Objects))
 	for _, r := range v.Spec.Objects {

@@ -136,6 +136,6 @@ func TestMigration_LimitsReachTheControlRow(t *testing.T) {
 	v := b.ended()
 	require.Equal(t, "new", v.Spec.Description)
 	require.Len(t, stored.all(), 2)
-	require.Equal(t, 5, stored.all()[0].MBPerSecond)
-	require.Equal(t, 9, stored.all()[1].RowsPerSecond)
+	require.Equal(t, 5, stored.all()[0].Limits.MBPerSecond)
+	require.Equal(t, 9, stored.all()[1].Limits.RowsPerSecond)
 }

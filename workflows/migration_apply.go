@@ -80,6 +80,7 @@ func (m *migration) applyBox(ctx workflow.Context, stop *position.Position) (con
 func (m *migration) applyBeside(ctx workflow.Context) error {
 	in := m.applyIn()
 	in.BesideCopy = true
+	in.CopyLanes, _ = connections(m.Spec.Source.MaxConnections, m.Spec.Destination.MaxConnections)
 	_, err := m.runApply(ctx, "apply changes beside the copy", in)
 	return err
 }

@@ -306,11 +306,11 @@ func (m *migration) limit(ctx workflow.Context, r contract.LimitRequest) (contra
 // tellLimits writes the control row that a running copy reads; before the plan
 // there is none, and the start writes it.
 func (m *migration) tellLimits(ctx workflow.Context, l task.Limits) error {
-	if m.Plan == nil || l == m.Spec.Limits {
+	if m.Plan == nil || l.Equal(m.Spec.Limits) {
 		return nil
 	}
 	_, err := callBriefly(ctx, m.place, answerLimit, contract.StoreLimits, "store the limits",
-		contract.LimitsIn{TaskRef: m.ref(), MBPerSecond: l.MBPerSecond, RowsPerSecond: l.RowsPerSecond})
+		contract.LimitsIn{TaskRef: m.ref(), Limits: l})
 	return err
 }
 

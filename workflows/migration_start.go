@@ -30,7 +30,7 @@ func (m *migration) startPhase(ctx workflow.Context) error {
 	if err != nil {
 		return err
 	}
-	if m.Spec.Limits != (task.Limits{}) {
+	if !m.Spec.Limits.IsZero() {
 		if err := m.storeLimits(ctx, m.Spec.Limits); err != nil {
 			return err
 		}
@@ -69,6 +69,6 @@ func (m *migration) reset(ctx workflow.Context) error {
 
 func (m *migration) storeLimits(ctx workflow.Context, l task.Limits) error {
 	_, err := call(ctx, m.place, contract.StoreLimits, "store the limits",
-		contract.LimitsIn{TaskRef: m.ref(), MBPerSecond: l.MBPerSecond, RowsPerSecond: l.RowsPerSecond})
+		contract.LimitsIn{TaskRef: m.ref(), Limits: l})
 	return err
 }

@@ -92,7 +92,7 @@ func attempts(ctx context.Context, cut time.Duration, one func(ctx context.Conte
 func (r *rig) copyBeside() {
 	r.t.Helper()
 	limiter := throttle.New(nil)
-	limiter.Set(task.Limits{RowsPerSecond: 30}) // rows wait between read and write
+	limiter.Set(task.Limits{RowsPerSecond: 30}, 1) // rows wait between read and write
 	var lanes, apply errgroup.Group
 	for lane := range 2 {
 		lanes.Go(func() error {

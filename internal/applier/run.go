@@ -113,11 +113,22 @@ func Run(ctx context.Context, c Config) (contract.ApplyOut, error) {
 	defer a.closeSessions()
 	beats, stopBeats := context.WithCancel(ctx)
 	var g errgroup.Group
-	g.Go(func() error { a.stats.beat(beats, a.Beat); return nil })
+	g.Go(func() error { a.stats.beat(beats, a.give); return nil })
 	err = a.serve(ctx)
 	stopBeats()
 	_ = g.Wait()
 	return a.out(), err
+}
+
+// give gives the numbers out, with the reason for the present rate.
+func (a *applier) give(b contract.ApplyBeat) {
+	if a.Beat == nil {
+		return
+	}
+	if b.Throttle == "" && a.Throttle != nil {
+		b.Throttle = a.Throttle.Reason()
+	}
+	a.Beat(b)
 }
 
 func start(ctx context.Context, c Config) (*applier, error) {

@@ -97,9 +97,6 @@ func (s *stats) reconnected() { s.mu.Lock(); s.reconnects++; s.mu.Unlock() }
 
 // beat gives the numbers out until ctx ends.
 func (s *stats) beat(ctx context.Context, give func(contract.ApplyBeat)) {
-	if give == nil {
-		return
-	}
 	ticker := time.NewTicker(beatEvery)
 	defer ticker.Stop()
 	for {

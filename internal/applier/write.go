@@ -220,7 +220,11 @@ func weightiest(errs []error) error {
 // writeItem commits one item, trying again after deadlocks and lock waits.
 func (a *applier) writeItem(ctx context.Context, lane int, it *item) error {
 	for attempt := 1; ; attempt++ {
+		began := time.Now()
 		err := faultpoint.Around(ctx, "applier.write", func(ctx context.Context) error { return a.tryItem(ctx, lane, it) })
+		if err == nil && a.Throttle != nil {
+			return a.Throttle.Took(ctx, time.Since(began))
+		}
 		if err == nil || !a.isConflict(err) || attempt == maxConflicts {
 			return err
 		}

@@ -11,8 +11,10 @@ import (
 
 // SetLimits writes the control row, which copier and applier read every 2 s.
 func (s *Store) SetLimits(ctx context.Context, l task.Limits) error {
-	err := s.put(ctx, tableControl, "task = "+string(s.task), fmt.Sprintf("mb_per_second = %d, rows_per_second = %d", l.MBPerSecond, l.RowsPerSecond),
-		"task, mb_per_second, rows_per_second", fmt.Sprintf("%s, %d, %d", s.task, l.MBPerSecond, l.RowsPerSecond))
+	value, err := body(l)
+	if err == nil {
+		err = s.put(ctx, tableControl, "task = "+string(s.task), "body = "+string(value), "task, body", fmt.Sprintf("%s, %s", s.task, value))
+	}
 	if err != nil {
 		return fmt.Errorf("write limits: %w", err)
 	}
@@ -21,12 +23,34 @@ func (s *Store) SetLimits(ctx context.Context, l task.Limits) error {
 
 // Limits reads the control row; ok is false when nobody has written it.
 func (s *Store) Limits(ctx context.Context) (l task.Limits, ok bool, err error) {
-	err = s.one(ctx, fmt.Sprintf("SELECT mb_per_second, rows_per_second FROM %s WHERE task = %s", s.t(tableControl), s.task), &l.MBPerSecond, &l.RowsPerSecond)
+	var data []byte
+	err = s.one(ctx, fmt.Sprintf("SELECT body FROM %s WHERE task = %s", s.t(tableControl), s.task), &data)
 	if errors.Is(err, sql.ErrNoRows) {
 		return l, false, nil
+	}
+	if err == nil {
+		err = read(data, &l, prefix+tableControl)
 	}
 	if err != nil {
 		return l, false, fmt.Errorf("read limits: %w", err)
 	}
 	return l, true, nil
+}
+
+// Copying says how many of the copy's lanes share the limits now: all of them
+// while chunks wait, then those that still have one.
+func (s *Store) Copying(ctx context.Context, lanes int) (int, error) {
+	var waiting, busy int
+	query := fmt.Sprintf("SELECT COUNT(*) FROM %s WHERE task = %s AND state IN (%d, %d)", s.t(tableChunk), s.task, ChunkReturned, ChunkWaiting)
+	if err := s.one(ctx, query, &waiting); err != nil {
+		return 0, fmt.Errorf("count the chunks that wait: %w", err)
+	}
+	if waiting > 0 {
+		return lanes, nil
+	}
+	query = fmt.Sprintf("SELECT COUNT(*) FROM %s WHERE task = %s AND state = %d", s.t(tableChunk), s.task, ChunkClaimed)
+	if err := s.one(ctx, query, &busy); err != nil {
+		return 0, fmt.Errorf("count the chunks that are copied: %w", err)
+	}
+	return min(busy, lanes), nil
 }

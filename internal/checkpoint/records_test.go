@@ -20,7 +20,10 @@ func TestLimits_AreReadBack(t *testing.T) {
 	_, ok, err := s.Limits(t.Context())
 	require.NoError(t, err)
 	require.False(t, ok)
-	for _, want := range []task.Limits{{MBPerSecond: 5, RowsPerSecond: 7}, {MBPerSecond: 5, RowsPerSecond: 7}, {}} {
+	for _, want := range []task.Limits{{MBPerSecond: 5, RowsPerSecond: 7}, {MBPerSecond: 5, RowsPerSecond: 7}, {
+		MBPerSecond: 9999, TimeZone: "Europe/Berlin", Apply: true, Load: task.LoadLimits{HistoryList: 3},
+		Windows: []task.LimitWindow{{From: "22:00", To: "06:00", RowsPerSecond: 9}},
+	}, {}} {
 		require.NoError(t, s.SetLimits(t.Context(), want))
 		got, ok, err := s.Limits(t.Context())
 		require.NoError(t, err)

@@ -57,7 +57,7 @@ func definitions() []definition {
 		{tableConnection, "task " + id + ", unit " + id + ", id VARCHAR(128) NOT NULL, token " + id + counter + ", PRIMARY KEY (task, unit, id)"},
 		{tableCheckpoint, "task " + id + ", grp BIGINT NOT NULL, token " + id + ", body MEDIUMBLOB NOT NULL" + counter + ", PRIMARY KEY (task, grp)"},
 		{tableDefinition, "no BIGINT NOT NULL AUTO_INCREMENT, task " + id + ", id " + id + ", body MEDIUMBLOB NOT NULL" + counter + ", PRIMARY KEY (no), UNIQUE KEY by_task (task, id)"},
-		{tableControl, "task " + id + ", mb_per_second BIGINT NOT NULL, rows_per_second BIGINT NOT NULL" + counter + ", PRIMARY KEY (task)"},
+		{tableControl, "task " + id + ", body MEDIUMBLOB NOT NULL" + counter + ", PRIMARY KEY (task)"},
 		{tableComparison, "task " + id + ", id " + id + ", body MEDIUMBLOB NOT NULL, created BIGINT NOT NULL" + counter + ", PRIMARY KEY (task, id)"},
 		{tableCompared, "task " + id + ", id " + id + ", no BIGINT NOT NULL, body MEDIUMBLOB NOT NULL, result " + id + ", done BIGINT NOT NULL" + counter + ", PRIMARY KEY (task, id, no)"},
 		{tableDifference, "task " + id + ", id " + id + ", tbl BIGINT NOT NULL, no BIGINT NOT NULL, body MEDIUMBLOB NOT NULL" + counter + ", PRIMARY KEY (task, id, tbl, no)"},

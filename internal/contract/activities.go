@@ -7,6 +7,7 @@ import (
 	"shardlift/internal/position"
 	"shardlift/internal/secret"
 	"shardlift/internal/table"
+	"shardlift/internal/task"
 )
 
 // Activity ties an activity's name to its input and result.
@@ -143,6 +144,8 @@ type ApplyIn struct {
 	PassDDL *position.Position `json:"pass_ddl,omitempty"`
 	// BesideCopy: the copy has not ended; nothing passes the low position of a chunk that is being copied.
 	BesideCopy bool `json:"beside_copy,omitempty"`
+	// CopyLanes are the lanes of the copy beside it.
+	CopyLanes int `json:"copy_lanes,omitempty"`
 }
 
 // ApplyOut is where the box ended.
@@ -172,8 +175,7 @@ type SequencesOut struct {
 // LimitsIn writes the control row.
 type LimitsIn struct {
 	TaskRef
-	MBPerSecond   int `json:"mb_per_second"`
-	RowsPerSecond int `json:"rows_per_second"`
+	Limits task.Limits `json:"limits"`
 }
 
 // ResetIn clears the task's progress; with Truncate the destination tables too.

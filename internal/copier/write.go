@@ -30,17 +30,13 @@ const (
 type job struct {
 	shard int
 	rows  []row.Row
+	bytes int
 }
 
 // write writes the rows of a part with all writers.
 func (l *lane) write(ctx context.Context, m *dialect.Mapping, p part, attempted bool) error {
 	if len(p.rows) == 0 {
 		return nil
-	}
-	if l.Throttle != nil {
-		if err := l.Throttle.Wait(ctx, int64(len(p.rows)), int64(p.bytes)); err != nil {
-			return fmt.Errorf("wait for the rate limit: %w", err)
-		}
 	}
 	jobs := l.jobs(m, p.rows)
 	queue := make(chan job, len(jobs))
@@ -52,7 +48,7 @@ func (l *lane) write(ctx context.Context, m *dialect.Mapping, p part, attempted 
 	for writer := range min(l.Writers, len(jobs)) {
 		g.Go(func() error {
 			for j := range queue {
-				if err := l.writeJob(ctx, writer, m, j, attempted); err != nil {
+				if err := l.writeThrottled(ctx, writer, m, j, attempted); err != nil {
 					return err
 				}
 			}
@@ -68,22 +64,39 @@ func (l *lane) jobs(m *dialect.Mapping, rows []row.Row) []job {
 	d := l.Destination.Dialect()
 	var out []job
 	open := map[int]int{} // shard to its job that still takes rows
-	bytes := map[int]int{}
 	for _, r := range rows {
 		shard, ok := d.Shard(m, r)
 		if !ok || m.Placement.Kind == table.Broadcast {
 			shard = -1
 		}
 		at, exists := open[shard]
-		if !exists || len(out[at].rows) >= transactionRows || bytes[shard] >= transactionBytes {
+		if !exists || len(out[at].rows) >= transactionRows || out[at].bytes >= transactionBytes {
 			out = append(out, job{shard: shard})
 			at = len(out) - 1
-			open[shard], bytes[shard] = at, 0
+			open[shard] = at
 		}
 		out[at].rows = append(out[at].rows, r)
-		bytes[shard] += r.Size()
+		out[at].bytes += r.Size()
 	}
 	return out
+}
+
+// writeThrottled writes a transaction within the limits.
+func (l *lane) writeThrottled(ctx context.Context, writer int, m *dialect.Mapping, j job, attempted bool) error {
+	if l.Throttle == nil {
+		return l.writeJob(ctx, writer, m, j, attempted)
+	}
+	if err := l.Throttle.Wait(ctx, int64(len(j.rows)), int64(j.bytes)); err != nil {
+		return fmt.Errorf("wait for the rate limit: %w", err)
+	}
+	began := time.Now()
+	if err := l.writeJob(ctx, writer, m, j, attempted); err != nil {
+		return err
+	}
+	if err := l.Throttle.Took(ctx, time.Since(began)); err != nil {
+		return fmt.Errorf("rest after a transaction: %w", err)
+	}
+	return nil
 }
 
 // writeJob commits one transaction: INSERT, or REPLACE for attempted chunks and

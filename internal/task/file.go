@@ -112,12 +112,6 @@ type Policy struct {
 // DuringCopy is the value of Policy.Apply that applies the binlog beside the copy.
 const DuringCopy = "during-copy"
 
-// Limits bound the copy; 0 is no limit.
-type Limits struct {
-	MBPerSecond   int `yaml:"mb_per_second" json:"mb_per_second"`
-	RowsPerSecond int `yaml:"rows_per_second" json:"rows_per_second"`
-}
-
 // ParseFile reads a task file. Unknown keys are refused with their line.
 // Defaults are set; Validate says whether the values make sense.
 func ParseFile(data []byte) (File, error) {

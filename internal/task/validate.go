@@ -50,8 +50,7 @@ func (f File) Validate() []FieldError {
 		v.check(false, field, message)
 	}
 	v.policy(f.Policy)
-	v.check(f.Limits.MBPerSecond >= 0 && f.Limits.MBPerSecond <= 9999, "limits.mb_per_second", "must be 0 (none) to 9999")
-	v.check(f.Limits.RowsPerSecond >= 0, "limits.rows_per_second", "must be 0 (none) or more")
+	v.errors = append(v.errors, f.Limits.Validate()...)
 	v.tags(f.Tags)
 	v.check(f.ExpiredDays >= 14 && f.ExpiredDays <= 100, "expired_days", "must be 14 to 100")
 	v.check(f.Alarms.DelaySeconds >= 0 && f.Alarms.DelaySeconds <= 3600, "alarms.delay_seconds", "must be 0 (none) to 3600")

@@ -429,10 +429,30 @@ type LimitCommand struct {
 	Revision *int   `json:"revision,omitempty"`
 }
 
+// LimitWindow defines model for LimitWindow.
+type LimitWindow struct {
+	From          string `json:"from"`
+	MbPerSecond   *int   `json:"mb_per_second,omitempty"`
+	RowsPerSecond *int   `json:"rows_per_second,omitempty"`
+	To            string `json:"to"`
+}
+
 // Limits defines model for Limits.
 type Limits struct {
-	MbPerSecond   *int `json:"mb_per_second,omitempty"`
-	RowsPerSecond *int `json:"rows_per_second,omitempty"`
+	Apply         *bool          `json:"apply,omitempty"`
+	Load          *LoadLimits    `json:"load,omitempty"`
+	MbPerSecond   *int           `json:"mb_per_second,omitempty"`
+	RowsPerSecond *int           `json:"rows_per_second,omitempty"`
+	TimeZone      *string        `json:"time_zone,omitempty"`
+	Windows       *[]LimitWindow `json:"windows,omitempty"`
+}
+
+// LoadLimits defines model for LoadLimits.
+type LoadLimits struct {
+	DestinationMs     *int `json:"destination_ms,omitempty"`
+	HistoryList       *int `json:"history_list,omitempty"`
+	ReplicaLagSeconds *int `json:"replica_lag_seconds,omitempty"`
+	ThreadsRunning    *int `json:"threads_running,omitempty"`
 }
 
 // LogLine defines model for LogLine.

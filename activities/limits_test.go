@@ -1,0 +1,122 @@
+package activities
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"shardlift/internal/checkpoint"
+	"shardlift/internal/contract"
+	"shardlift/internal/position"
+	"shardlift/internal/source"
+	"shardlift/internal/table"
+	"shardlift/internal/task"
+	"shardlift/internal/throttle"
+)
+
+// TestLimits_ExactAcrossLanesAndChangedWhileRunning: lanes that know nothing of
+// each other share a limit through the control row and the plan; the sum is the
+// limit, with all lanes and with the last one, and a change takes effect within
+// five seconds.
+func TestLimits_ExactAcrossLanesAndChangedWhileRunning(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	s, fence, claimed := r.claimed(t, 3)
+	require.NoError(t, s.SetLimits(t.Context(), task.Limits{RowsPerSecond: 1000}))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var moved atomic.Int64
+	var lanes sync.WaitGroup
+	for range 3 {
+		limiter := throttle.New(nil)
+		stop := limited{s, limiter, lanesOf(s, 3, false), func() {}}.follow(ctx)
+		lanes.Go(func() {
+			defer stop()
+			for limiter.Wait(ctx, 20, 0) == nil {
+				moved.Add(20)
+			}
+		})
+	}
+	rate := func(d time.Duration) float64 {
+		before, began := moved.Load(), time.Now()
+		<-time.After(d)
+		return float64(moved.Load()-before) / time.Since(began).Seconds()
+	}
+	require.InEpsilon(t, 1000, rate(2*time.Second), 0.15)
+	require.NoError(t, s.SetLimits(t.Context(), task.Limits{Windows: []task.LimitWindow{{From: "00:00", To: "24:00", RowsPerSecond: 100}}}))
+	<-time.After(4 * time.Second)
+	require.InEpsilon(t, 100, rate(2*time.Second), 0.35)
+
+	// Two of the lanes have nothing left: the last one has the whole limit.
+	for _, c := range claimed[:2] {
+		require.NoError(t, s.Finish(t.Context(), fence, c))
+	}
+	limiter := throttle.New(nil)
+	stop := limited{s, limiter, lanesOf(s, 3, false), func() {}}.follow(ctx)
+	defer stop()
+	began := time.Now()
+	require.NoError(t, limiter.Wait(ctx, 100, 0))
+	require.InDelta(t, 0.9, time.Since(began).Seconds(), 0.5)
+	require.Equal(t, "limit of 100 rows/s from 00:00 to 24:00", limiter.Reason())
+	cancel()
+	lanes.Wait()
+}
+
+// claimed makes a plan of n chunks, all claimed.
+func (r *rig) claimed(t *testing.T, n int) (*checkpoint.Store, *checkpoint.Fence, []checkpoint.Chunk) {
+	t.Helper()
+	resolved, err := r.tasks.task(t.Context(), r.ref)
+	require.NoError(t, err)
+	d, s, err := openStore(t.Context(), resolved, 8)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, d.Close()) })
+	require.NoError(t, s.PutTables(t.Context(), []checkpoint.Table{{No: 1, Source: table.Name{Schema: "a", Table: "t"}, Destination: table.Name{Schema: "b", Table: "t"}, Definition: &table.Table{}}}))
+	for i := range n {
+		require.NoError(t, s.AddChunks(t.Context(), []checkpoint.Chunk{{No: int64(i + 1), Table: 1}}))
+	}
+	fence, err := s.Acquire(t.Context(), "copy/0", checkpoint.Token{Epoch: 1, Box: 1, Attempt: 1}, nil, false)
+	require.NoError(t, err)
+	var out []checkpoint.Chunk
+	for range n {
+		c, err := s.Claim(t.Context(), fence, 0, n, position.Position{})
+		require.NoError(t, err)
+		out = append(out, *c)
+	}
+	return s, fence, out
+}
+
+func TestLimits_OfTheApplyHoldWhereTheyAreAskedFor(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	for _, c := range []struct {
+		limits task.Limits
+		in     contract.ApplyIn
+		want   int
+	}{
+		{task.Limits{MBPerSecond: 5}, contract.ApplyIn{}, 0},
+		{task.Limits{MBPerSecond: 5, Apply: true}, contract.ApplyIn{}, 1},
+		{task.Limits{Apply: true}, contract.ApplyIn{BesideCopy: true, CopyLanes: 4}, 1},
+	} {
+		parts, err := forApply(nil, c.in)(ctx, c.limits)
+		require.NoError(t, err)
+		require.Equal(t, c.want, parts)
+	}
+}
+
+func TestBusy_NamesFigureAndLimit(t *testing.T) {
+	t.Parallel()
+	p := source.Pressure{ThreadsRunning: 70, HistoryList: 5000, ReplicaLag: 9}
+	for want, limits := range map[string]task.LoadLimits{
+		"":                                     {ThreadsRunning: 70, HistoryList: 5000, ReplicaLagSeconds: 9, DestinationMillis: 1},
+		"the source runs 70 threads, limit 69": {ThreadsRunning: 69, HistoryList: 1},
+		"the source is 9 s behind its own source, limit 8 s":   {ReplicaLagSeconds: 8},
+		"the source's history list has 5000 entries, limit 10": {HistoryList: 10},
+	} {
+		require.Equal(t, want, busy(p, limits))
+	}
+	require.Empty(t, busy(source.Pressure{ThreadsRunning: -1, HistoryList: -1, ReplicaLag: -1}, task.LoadLimits{ThreadsRunning: 1, HistoryList: 1, ReplicaLagSeconds: 1}))
+}
