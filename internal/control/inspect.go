@@ -145,6 +145,9 @@ func (s *Service) SyncPoint(ctx context.Context, taskID string, number int) (con
 		if p.Number != number {
 			continue
 		}
+		if e := view.LastError; e != nil && e.Code == fault.AccessDenied.Code {
+			return p, false, nil // who waits asks every second: so many denied logins lock the account
+		}
 		in := contract.InspectIn{Kind: contract.InspectApplied, WorkerGroup: view.Spec.WorkerGroup, Task: contract.TaskRef{TaskID: taskID, Revision: view.Revision}}
 		var applied position.Position
 		if err := s.inspect(ctx, in, &applied); err != nil {

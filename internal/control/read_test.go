@@ -319,3 +319,27 @@ const (
 	started   = enumspb.PENDING_ACTIVITY_STATE_STARTED
 	scheduled = enumspb.PENDING_ACTIVITY_STATE_SCHEDULED
 )
+
+func TestSyncPoint_IsNotAskedForWhereAccessIsDenied(t *testing.T) {
+	r := newRig(t)
+	r.work()
+	id := r.running()
+	r.head.Store(500)
+	out, err := Send(t.Context(), r.Service, id, contract.UpdateSyncPoint, contract.SyncPointRequest{}, "")
+	require.NoError(t, err)
+	_, _, err = r.SyncPoint(t.Context(), id, out.SyncPoint)
+	require.NoError(t, err)
+	require.Equal(t, int32(1), r.inspections.Load())
+	r.denied.Store(true)
+	_, err = Send(t.Context(), r.Service, id, contract.UpdatePause, contract.PauseRequest{}, "")
+	require.NoError(t, err)
+	_, err = Send(t.Context(), r.Service, id, contract.UpdateResume, contract.ResumeRequest{}, "")
+	require.NoError(t, err)
+	r.until(id, func(v contract.View) bool { return v.Status == lifecycle.IncreFailed })
+	for range 5 {
+		_, reached, err := r.SyncPoint(t.Context(), id, out.SyncPoint)
+		require.NoError(t, err)
+		require.False(t, reached)
+	}
+	require.Equal(t, int32(1), r.inspections.Load())
+}

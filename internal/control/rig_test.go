@@ -15,11 +15,13 @@ import (
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/worker"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"shardlift/internal/contract"
+	"shardlift/internal/fault"
 	"shardlift/internal/lifecycle"
 	"shardlift/internal/position"
 	"shardlift/internal/secret"
@@ -51,6 +53,8 @@ type rig struct {
 	head, applied atomic.Uint64
 	commands      atomic.Int32 // ReadHead calls
 	slow          atomic.Int64 // ReadHead's time
+	denied        atomic.Bool  // ApplyBinlog fails
+	inspections   atomic.Int32
 }
 
 func newRig(t *testing.T) *rig {
@@ -165,6 +169,10 @@ func (r *rig) play(w worker.Worker) {
 		return contract.WatchOut{}, beatUntilEnd(ctx, contract.WatchBeat{Head: at(r.head.Load()), GapBytes: -1})
 	})
 	answer(contract.ApplyBinlog.Name, func(ctx context.Context, in contract.ApplyIn) (contract.ApplyOut, error) {
+		if r.denied.Load() {
+			info := contract.ErrorInfo{Code: fault.AccessDenied.Code, Class: string(fault.Operator)}
+			return contract.ApplyOut{}, temporal.NewApplicationErrorWithOptions("denied", info.Code, temporal.ApplicationErrorOptions{NonRetryable: true, Details: []any{info}})
+		}
 		if in.Stop != nil {
 			return contract.ApplyOut{Applied: *in.Stop, Drained: true}, nil
 		}
@@ -175,6 +183,7 @@ func (r *rig) play(w worker.Worker) {
 	})
 	answer(contract.StoreReport.Name, func(context.Context, contract.ReportIn) (contract.Report, error) { return contract.Report{}, nil })
 	answer(contract.Inspect.Name, func(_ context.Context, in contract.InspectIn) (contract.InspectOut, error) {
+		r.inspections.Add(1)
 		var about any = at(r.applied.Load())
 		if in.Kind == contract.InspectTest {
 			about = contract.TestAnswer{OK: true, Version: in.Side}
