@@ -64,7 +64,7 @@ func allowed() map[string][]string {
 		"internal/model":        {},
 		"internal/mutants":      {},
 	}
-	for _, free := range []string{"internal/testdb", "internal/testtemporal", "internal/ddmsim/simtest", "internal/e2e", "internal/bench", "internal/fidelity", "internal/soak"} {
+	for _, free := range []string{"internal/testdb", "internal/testtemporal", "internal/ddmsim/simtest", "internal/e2e", "internal/bench", "internal/fidelity", "internal/soak", "internal/testvitess"} {
 		t[free] = nil // may import anything
 	}
 	return t

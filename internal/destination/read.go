@@ -73,7 +73,7 @@ func (d *Destination) ReadShard(ctx context.Context, m *dialect.Mapping, shard i
 	list := make([]string, len(m.Identity))
 	for i, c := range m.Identity {
 		columns[i] = m.Destination.Columns[m.Destination.Column(m.Source.Columns[c].Name)]
-		list[i] = textExpr(columns[i])
+		list[i] = storedExpr(columns[i])
 	}
 	query := []byte(hint + "SELECT " + strings.Join(list, ", ") + " FROM " + dialect.QuoteName(m.Destination.Name.Table))
 	if r.Lower != nil || r.Upper != nil {
@@ -95,16 +95,6 @@ func (d *Destination) ReadShard(ctx context.Context, m *dialect.Mapping, shard i
 		return fmt.Errorf("read shard %d of %s: %w", shard, m.Destination.Name, err)
 	}
 	return nil
-}
-
-// textExpr selects a column so that its text loses nothing: FLOAT prints six
-// digits only, as a double it prints all that are needed.
-func textExpr(c table.Column) string {
-	name := storedExpr(c)
-	if c.Type == table.TypeFloat {
-		return "(" + name + " + 0e0)"
-	}
-	return name
 }
 
 func eachText(rows *sql.Rows, columns []table.Column, fn func(row.Row) error) (err error) {

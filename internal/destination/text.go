@@ -28,11 +28,14 @@ func ComparableExprs(from, to table.Column, key bool) (source, destination strin
 	}
 }
 
-// storedExpr selects a column so that its text comes in the column's own
-// character set even where the session cannot say so: vtgate's connections to
-// the shards take every text as utf8mb4.
+// storedExpr selects a column so that it comes whole where a middleware reads its
+// shards by the text protocol and in utf8mb4 (vtgate): text in the column's own
+// character set, FLOAT, which prints six digits, as a double.
 func storedExpr(c table.Column) string {
 	name := mysqlconn.SelectExpr(c)
+	if c.Type == table.TypeFloat {
+		return "(" + name + " * 1e0)" // + 0e0 would lose the sign of -0
+	}
 	if c.Type != table.TypeText || slices.Contains([]string{"", "utf8mb4", "utf8", "ascii", "binary"}, c.Charset) {
 		return name
 	}

@@ -397,10 +397,14 @@ func (d *Destination) Spread(ctx context.Context, n table.Name, create func() er
 	if err != nil {
 		return 0, err
 	}
+	there, err := d.isThere(ctx, on, routed)
+	if err == nil && !there {
+		err = create()
+	}
+	if err != nil {
+		return 0, err
+	}
 	if !routed {
-		if err := create(); err != nil {
-			return 0, err
-		}
 		if err := d.route(ctx, n, shards); err != nil {
 			return 0, err
 		}
@@ -414,6 +418,18 @@ func (d *Destination) isRouted(ctx context.Context, on string) (bool, error) {
 		return false, nil
 	}
 	return len(list) > 0, err
+}
+
+// isThere says whether a routed table exists: a vschema may outlive it.
+func (d *Destination) isThere(ctx context.Context, on string, routed bool) (bool, error) {
+	if !routed {
+		return false, nil
+	}
+	_, err := records(ctx, d.db, "SELECT 1 FROM "+on+" LIMIT 1")
+	if mysqlconn.Number(err) == errNoTable {
+		return false, nil
+	}
+	return true, err
 }
 
 // routePatience is how long vtgate may take to see its own change of a vschema.

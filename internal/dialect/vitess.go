@@ -74,7 +74,7 @@ func keyspaceID(vindex string, c *table.Column, v row.Value) ([]byte, bool) {
 	case "XXHASH":
 		return binary.LittleEndian.AppendUint64(nil, xxhash.Sum64(v)), hashesBytes(c, v)
 	case "BINARY":
-		return v, hashesBytes(c, v) && c.Type != table.TypeInt
+		return v, hashesBytes(c, v)
 	}
 	n, err := strconv.ParseUint(string(v), 10, 63)
 	if err != nil || c.Type != table.TypeInt {

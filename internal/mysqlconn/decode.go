@@ -65,6 +65,10 @@ func (d *decoder) value(i int, v driver.Value) (own bool, err error) {
 		d.arena = binary.BigEndian.AppendUint32(d.arena, math.Float32bits(v))
 		return true, expect(c, table.TypeFloat)
 	case float64:
+		if c.Type == table.TypeFloat { // selected as a double, which holds it exactly
+			d.arena = binary.BigEndian.AppendUint32(d.arena, math.Float32bits(float32(v)))
+			return true, nil
+		}
 		d.arena = binary.BigEndian.AppendUint64(d.arena, math.Float64bits(v))
 		return true, expect(c, table.TypeDouble)
 	case []byte:

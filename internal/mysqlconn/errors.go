@@ -19,7 +19,9 @@ import (
 
 // Error numbers of MySQL and MariaDB servers that are told apart.
 const (
+	errUnknown          = 1105
 	errUnknownCharset   = 1115
+	errNoTable          = 1146
 	errUnknownVariable  = 1193
 	errDuplicateKey     = 1062
 	errDuplicateKeyName = 1586
@@ -29,11 +31,17 @@ const (
 )
 
 // Number returns the server's error number, 0 when err came from elsewhere.
+// vtgate's "table x not found", which comes as an unknown error, is 1146.
 func Number(err error) uint16 {
-	if e, ok := errors.AsType[*mysql.MySQLError](err); ok {
+	e, ok := errors.AsType[*mysql.MySQLError](err)
+	switch {
+	case !ok:
+		return 0
+	case e.Number == errUnknown && strings.HasPrefix(e.Message, "table ") && strings.HasSuffix(e.Message, " not found"):
+		return errNoTable
+	default:
 		return e.Number
 	}
-	return 0
 }
 
 // IsDuplicateKey says whether a unique key refused a row.
@@ -96,8 +104,9 @@ func Fault(err error, object string) error {
 	var answer *mysql.MySQLError
 	switch {
 	case errors.As(err, &answer):
-		text := fmt.Sprintf("error %d (%s)", answer.Number, strings.TrimRight(string(answer.SQLState[:]), "\x00"))
-		return classify(answer.Number).Wrap(quiet{err, text}, object)
+		number := Number(err)
+		text := fmt.Sprintf("error %d (%s)", number, strings.TrimRight(string(answer.SQLState[:]), "\x00"))
+		return classify(number).Wrap(quiet{err, text}, object)
 	case isTLSError(err):
 		return fault.TLSFailed.Wrap(quiet{err, tlsReason(err)}, object)
 	case errors.Is(err, errGreeting):

@@ -143,7 +143,7 @@ func (c *Cluster) launch(t testing.TB) {
 	t.Helper()
 	args := append([]string{
 		"--json-topo", c.topology(t),
-		"--schema-dir", filepath.Join(c.dir, "schema"),
+		"--schema-dir", filepath.Join(c.dir, "schema"), "--vschema-persistence-dir", filepath.Join(c.dir, "vschema"),
 		"--port", strconv.Itoa(freePort(t)), "--bind-address", "127.0.0.1",
 		"--mysql-server-port", strconv.Itoa(c.Port), "--mysql-server-bind-address", "127.0.0.1",
 		"--mysql-auth-server-impl", "static",
@@ -236,8 +236,8 @@ func (c *Cluster) Kill(t testing.TB) {
 	c.end()
 }
 
-// Restart starts a killed Vitess again on the same port. Changes of vschemas
-// that were made by SQL are gone: the topology lives in the process.
+// Restart starts a killed Vitess again on the same port, with the vschemas as
+// they were.
 func (c *Cluster) Restart(t testing.TB) {
 	t.Helper()
 	c.launch(t)
