@@ -8,9 +8,6 @@ import (
 	"time"
 )
 
-// closeTimeout bounds the connection that ends the old dump on the source.
-const closeTimeout = 3 * time.Second
-
 // connections makes the syncer's connections and can end them at once: the
 // syncer knows no context.
 type connections struct {
@@ -23,27 +20,23 @@ type connections struct {
 	ending bool
 }
 
-// dialContext is the syncer's dialer. Once the feed ends it gives only
-// connections with a short life, for the KILL of the dump that was left.
+// dialContext is the syncer's dialer. Once the feed ends it gives no connection:
+// the syncer would only KILL the dump by its connection's number, which after a
+// restart or behind an address that leads to another server by now is the number
+// of somebody else's session. The source ends the dump when it writes the next
+// event or heartbeat.
 func (c *connections) dialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	c.mu.Lock()
 	ending := c.ending
 	c.mu.Unlock()
 	if ending {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, closeTimeout)
-		defer cancel()
+		return nil, net.ErrClosed
 	}
 	plain, err := c.dial(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
 	out := &conn{Conn: plain, owner: c}
-	if ending {
-		out.until = time.Now().Add(closeTimeout)
-		_ = plain.SetDeadline(out.until)
-		return out, nil
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.ending {
@@ -70,15 +63,12 @@ func (c *connections) end() {
 type conn struct {
 	net.Conn
 	owner *connections
-	until time.Time // not zero: the whole life ends here
 }
 
 func (c *conn) Read(p []byte) (int, error) {
-	if c.until.IsZero() {
-		timeout := time.Duration(c.owner.readTimeout.Load())
-		if err := c.Conn.SetReadDeadline(time.Now().Add(timeout)); err != nil {
-			return 0, err
-		}
+	timeout := time.Duration(c.owner.readTimeout.Load())
+	if err := c.Conn.SetReadDeadline(time.Now().Add(timeout)); err != nil {
+		return 0, err
 	}
 	return c.Conn.Read(p)
 }

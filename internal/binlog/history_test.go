@@ -385,6 +385,72 @@ func TestRule9_FailoverToAReplicaThatLacksTransactionsStops(t *testing.T) {
 	}
 }
 
+// The end of a stream must not KILL: after a restart the number of the dump's
+// connection is that of somebody else's session. The source ends the dump itself.
+func TestStream_CloseDisturbsNobody(t *testing.T) {
+	for _, name := range testdb.Versions() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, testdb.Own(t, name))
+			s := r.open(r.head())
+			id := s.feed.(*syncerFeed).syncer.LastConnectionID()
+			dumps := func() (n int) {
+				require.NoError(t, r.db.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID = ?", id).Scan(&n))
+				return n
+			}
+			require.Equal(t, 1, dumps())
+			var before, after, label string
+			count := "SHOW GLOBAL STATUS LIKE 'Connections'"
+			require.NoError(t, r.db.QueryRowContext(t.Context(), count).Scan(&label, &before))
+			s.Close()
+			require.NoError(t, r.db.QueryRowContext(t.Context(), count).Scan(&label, &after))
+			require.Equal(t, before, after, "another connection was opened to end the dump")
+			require.Eventually(t, func() bool { return dumps() == 0 }, 20*time.Second, 50*time.Millisecond, "the dump stays on the source")
+		})
+	}
+}
+
+// A PURGE never takes a file away from under a dump that reads it: the stream
+// goes on, or says so; it never leaves anything out.
+func TestRule9_PurgeUnderTheStream(t *testing.T) {
+	for _, name := range []string{"mysql55", "mysql97", "mariadb"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, testdb.Own(t, name))
+			r.exec("CREATE TABLE a (id INT PRIMARY KEY, v LONGTEXT) ENGINE=InnoDB")
+			r.learn()
+			r.change = func(c *Config) { c.QueueBytes = 1 } // a slow reader: most stays on the source
+			s := r.open(r.head())
+			for i := range 40 {
+				r.exec(fmt.Sprintf("INSERT INTO a VALUES (%d, REPEAT('x', 500000))", i))
+				if i%10 == 9 {
+					r.exec("FLUSH LOGS")
+				}
+			}
+			events := r.read(s, func(e Event) bool { return e.Kind == Commit })
+			r.exec(fmt.Sprintf("PURGE BINARY LOGS TO '%s'", r.filePosition().File))
+			end := r.head()
+			for {
+				e, err := s.Next(t.Context())
+				if err != nil { // and nothing else opens the stream in its place
+					require.True(t, lost(err) || lost(r.failsToOpen(s.Position())), "%v", err)
+					break
+				}
+				events = append(events, e)
+				if covered, err := e.Position.Covers(end); e.Kind != Rows && err == nil && covered {
+					break
+				}
+			}
+			var want []string
+			for i := range 40 {
+				want = append(want, fmt.Sprintf("+%d", i))
+			}
+			got := ops(events, true)
+			require.Equal(t, want[:len(got)], got, "what came is what was written, from the start without a gap")
+		})
+	}
+}
+
 // binlog_checksum may change while the stream runs: the next file has it or not.
 func TestStream_ChecksumChangesWhileItRuns(t *testing.T) {
 	for _, name := range testdb.Versions()[1:] { // 5.5 has none

@@ -138,7 +138,7 @@ func (s *Stream) Next(ctx context.Context) (Event, error) {
 	return e, nil
 }
 
-// Close ends the dump on the source.
+// Close ends the dump; the source's side of it ends with its next write.
 func (s *Stream) Close() {
 	s.timer.Stop()
 	s.payload.close()
