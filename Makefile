@@ -75,22 +75,34 @@ clean: ## remove what was built (not ./data, not the cache of test servers)
 test: build ## start the test servers and run unit, workflow, stage and whole-system tests
 	$(BIN)/testservers fetch
 	@trap '$(BIN)/testservers down -now' EXIT; \
-	$(BIN)/testservers up && $(MAKE) --no-print-directory -k test/unit test/serial test/e2e test/devserver
+	$(BIN)/testservers up && $(MAKE) --no-print-directory -k test/unit test/serial test/soak test/e2e test/devserver
 
 .PHONY: test/full
 test/full: build ## as test, with the tests that take longer (tag full), the demo included
 	$(BIN)/testservers fetch
 	@trap '$(BIN)/testservers down -now' EXIT; \
-	$(BIN)/testservers up && $(MAKE) --no-print-directory -k test/unit test/serial test/e2e test/devserver TEST_FLAGS='-tags=full -timeout=3h'
+	$(BIN)/testservers up && $(MAKE) --no-print-directory -k test/unit test/serial test/soak test/e2e test/devserver TEST_FLAGS='-tags=full -timeout=3h' soak_tags=faultpoint,full
 	$(MAKE) demo YES=1 EXIT=1
 
+SOAK ?= 10m
+SEED ?=
+.PHONY: soak
+soak: ## break the data path at random for a time (SOAK=1h), or one schedule again (SEED=123)
+	$(BIN)/testservers up mysql97
+	SOAK='$(SOAK)' SEED='$(SEED)' $(GO) test -tags=faultpoint -count=1 -timeout 0 -v -run TestSoak ./internal/soak
+
 # The parts of test, for servers that are up (bin/testservers up) or DSN variables.
-.PHONY: test/unit test/serial test/e2e test/devserver
+.PHONY: test/unit test/serial test/soak test/e2e test/devserver
 test/unit:
 	$(GO) test -race -timeout 15m $(TEST_FLAGS) $(unit_packages)
 
 test/serial:
 	$(GO) test -race -p 1 -timeout 15m $(TEST_FLAGS) $(serial_packages)
+
+# The fault points are compiled in here only; go test takes the last -tags.
+soak_tags := faultpoint
+test/soak:
+	$(GO) test -timeout 15m $(TEST_FLAGS) -tags=$(soak_tags) ./internal/faultpoint ./internal/soak
 
 test/e2e:
 	@if [ -d internal/e2e ]; then set -x; $(GO) test -p 1 -parallel 2 -timeout 20m $(TEST_FLAGS) ./internal/e2e/...; fi
@@ -123,6 +135,7 @@ lint/format: $(TOOLS)/gofumpt
 
 lint/vet: $(TOOLS)/staticcheck
 	$(GO) vet ./...
+	$(GO) vet -tags=faultpoint,full ./internal/faultpoint ./internal/soak
 	$(TOOLS)/staticcheck ./...
 
 lint/golangci: $(TOOLS)/golangci-lint

@@ -64,7 +64,7 @@ func (p *place) alone(ctx context.Context, node int, f func(run func(statement s
 	if err := p.disconnect(ctx, node); err != nil {
 		return err
 	}
-	conn, err := p.nodes.Conn(ctx)
+	conn, err := p.nodes[node].Conn(ctx)
 	if err != nil {
 		return err
 	}
@@ -107,7 +107,7 @@ func (p *place) databasesOf(node int) []string {
 }
 
 func (p *place) tablesOf(ctx context.Context, node int) (out []physical, err error) {
-	rows, err := p.nodes.QueryContext(ctx, "SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema IN ('"+
+	rows, err := p.nodes[node].QueryContext(ctx, "SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema IN ('"+
 		strings.Join(p.databasesOf(node), "', '")+"') AND table_name NOT LIKE 'zz\\_%' AND table_name NOT IN ('shardlift_meta', 'shardlift_scratch') ORDER BY 1, 2")
 	if err != nil {
 		return nil, err
@@ -128,7 +128,7 @@ func (p *place) tablesOf(ctx context.Context, node int) (out []physical, err err
 func (p *place) disconnect(ctx context.Context, node int) error {
 	list := "'" + strings.Join(p.databasesOf(node), "', '") + "'"
 	for ctx.Err() == nil {
-		rows, err := p.nodes.QueryContext(ctx, "SELECT id FROM performance_schema.processlist WHERE db IN ("+list+")")
+		rows, err := p.nodes[node].QueryContext(ctx, "SELECT id FROM performance_schema.processlist WHERE db IN ("+list+")")
 		if err != nil {
 			return err
 		}
@@ -145,7 +145,7 @@ func (p *place) disconnect(ctx context.Context, node int) error {
 			return nil
 		}
 		for _, id := range ids {
-			_, _ = p.nodes.ExecContext(ctx, fmt.Sprintf("KILL %d", id)) // it may have ended
+			_, _ = p.nodes[node].ExecContext(ctx, fmt.Sprintf("KILL %d", id)) // it may have ended
 		}
 		pause(5 * time.Millisecond)
 	}

@@ -51,20 +51,21 @@ type trouble struct {
 
 func (f trouble) String() string { return fmt.Sprintf("%s at %s #%d", f.Kind, f.Point, f.Nth) }
 
-// patience is how many points a fault may be waited for; then the next one has
-// its turn.
-const patience = 300
+// defaultPatience is how many points a trouble may be waited for; then the next
+// one has its turn.
+const defaultPatience = 300
 
 // breaker carries out a schedule's faults one after the other, whatever attempt
 // reaches their points.
 type breaker struct {
-	mu      sync.Mutex
-	faults  []trouble
-	seen    int // how often the first one's point was reached
-	waited  int
-	all     int // points that were reached
-	done    []trouble
-	reached map[string]int
+	mu       sync.Mutex
+	faults   []trouble
+	seen     int // how often the first one's point was reached
+	waited   int
+	all      int // points that were reached
+	patience int
+	done     []trouble
+	reached  map[string]int
 	// consumed is told how many are left; a worker tells its parent.
 	consumed func(left int, hit bool)
 	// environment does what is outside the process.
@@ -72,7 +73,7 @@ type breaker struct {
 }
 
 func newBreaker(faults []trouble, environment func(context.Context, kind)) *breaker {
-	return &breaker{faults: faults, reached: map[string]int{}, environment: environment}
+	return &breaker{faults: faults, patience: defaultPatience, reached: map[string]int{}, environment: environment}
 }
 
 // next says what is to happen at a point that is reached.
@@ -92,7 +93,7 @@ func (b *breaker) next(point string) (trouble, bool) {
 	if hit {
 		b.done = append(b.done, f)
 	}
-	if hit || b.waited >= patience {
+	if hit || b.waited >= b.patience {
 		b.faults, b.seen, b.waited = b.faults[1:], 0, 0
 		if b.consumed != nil {
 			b.consumed(len(b.faults), hit)

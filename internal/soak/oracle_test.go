@@ -66,7 +66,7 @@ func (p *place) differences(ctx context.Context, s *shape) ([]string, error) {
 	var found, all []string
 	broadcast := p.sim != nil && s.rule == "BROADCAST"
 	for shard, database := range p.databases(s) {
-		got, err := p.stored(ctx, database, s)
+		got, err := p.stored(ctx, shard, database, s)
 		if err != nil {
 			return nil, err
 		}
@@ -88,8 +88,8 @@ func (p *place) differences(ctx context.Context, s *shape) ([]string, error) {
 	return append(found, compareTexts(s.name, want, all)...), nil
 }
 
-func (p *place) stored(ctx context.Context, database string, s *shape) ([]string, error) {
-	conn, err := utc(ctx, p.nodes)
+func (p *place) stored(ctx context.Context, shard int, database string, s *shape) ([]string, error) {
+	conn, err := utc(ctx, p.nodes[shard%len(p.nodes)])
 	if err != nil {
 		return nil, err
 	}

@@ -35,15 +35,17 @@ type place struct {
 	from, into  endpoint
 	db          *sql.DB // source, administrator
 	destination *sql.DB
-	nodes       *sql.DB // the server under the destination
-	sim         *simtest.Sim
-	user        string // the engine's account on the source
-	load        bool
-	tables      []string // of the schedule before
-	made        string   // how they were made
-	tasks       int
-	task        string
-	metadata    *destination.Destination // past every fault
+	nodes       []*sql.DB // the servers under the destination
+	// named are what a test of its own adds to breaks.
+	named    map[kind]func()
+	sim      *simtest.Sim
+	user     string // the engine's account on the source
+	load     bool
+	tables   []string // of the schedule before
+	made     string   // how they were made
+	tasks    int
+	task     string
+	metadata *destination.Destination // past every fault
 	// memory is what a data node remembers of the tables; see amnesia_test.go.
 	memory     []physical
 	remembered int
@@ -67,13 +69,15 @@ func newPlaceOn(t testing.TB, server *testdb.Server, sharded bool, options ...si
 		p.sim = simtest.Start(t, shards, options...)
 		p.to, p.destination = p.sim.Schema, p.sim.DB(t)
 		p.into = endpoint{Host: p.sim.Host, Port: p.sim.Port, User: p.sim.User, Password: p.sim.Password}
-		p.nodes = p.sim.Nodes[0].DB(t, "")
+		for _, n := range p.sim.Nodes {
+			p.nodes = append(p.nodes, n.DB(t, ""))
+		}
 	} else {
 		p.to = server.Schema(t)
 		p.destination = server.DB(t, p.to)
 		user, password := server.Account(t, "ALL ON *.*") // not the one whose connections are cut
 		p.into = endpoint{Host: server.Host, Port: server.Port, User: user, Password: password}
-		p.nodes = p.destination
+		p.nodes = []*sql.DB{p.destination}
 	}
 	var err error
 	p.metadata, err = destination.Open(t.Context(), p.into.config(8), "auto")
@@ -223,6 +227,8 @@ func (p *place) breaks(ctx context.Context, k kind) {
 		p.report(p.remember(ctx, 0))
 	case forget:
 		p.report(p.forget(ctx))
+	default:
+		p.named[k]()
 	}
 }
 
@@ -255,17 +261,14 @@ func (p *place) killSource(ctx context.Context) {
 // hold locks the rows of all tables on the destination for a moment, so that
 // the next statements wait.
 func (p *place) hold(ctx context.Context) {
-	tx, err := p.nodes.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	tx, err := p.nodes[0].BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
 	if err != nil {
 		return
 	}
 	for _, name := range p.tables {
 		databases := []string{p.to}
 		if p.sim != nil {
-			databases = databases[:0]
-			for n := range shards {
-				databases = append(databases, p.sim.Physical(n))
-			}
+			databases = p.databasesOf(0)
 		}
 		for _, database := range databases {
 			if rows, err := tx.QueryContext(ctx, "SELECT 1 FROM `"+database+"`."+name+" FOR UPDATE SKIP LOCKED"); err == nil {

@@ -6,8 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -20,7 +23,7 @@ import (
 )
 
 // limit bounds a schedule: what lasts longer hangs.
-const limit = time.Minute
+const limit = 90 * time.Second
 
 // run is one schedule under way.
 type run struct {
@@ -53,6 +56,7 @@ type outcome struct {
 func (p *place) execute(ctx context.Context, s schedule) (outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	defer time.AfterFunc(limit-5*time.Second, func() { dump(s.Seed) }).Stop()
 	r := &run{place: p, schedule: s, drained: make(chan struct{}), began: time.Now()}
 	rng := rand.New(rand.NewPCG(s.Seed, 1))
 	first := &writer{db: p.db, rng: rng, shapes: s.shapes}
@@ -62,6 +66,9 @@ func (p *place) execute(ctx context.Context, s schedule) (outcome, error) {
 	}
 	r.say("prepared")
 	r.breaker = newBreaker(s.faults, p.breaks)
+	if p.named != nil {
+		r.breaker.patience = math.MaxInt
+	}
 	var g errgroup.Group
 	store, err := p.store(ctx, r.engine.Task)
 	if err != nil {
@@ -83,13 +90,21 @@ func (p *place) execute(ctx context.Context, s schedule) (outcome, error) {
 	return outcome{refused: r.refused, wrong: r.wrong, done: r.breaker.done, reached: r.breaker.points(), starts: r.starts}, err
 }
 
+// dump writes what every goroutine does, shortly before a schedule counts as
+// hanging.
+func dump(seed uint64) {
+	stacks := make([]byte, 8<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	_ = os.WriteFile(filepath.Join(os.TempDir(), fmt.Sprintf("soak-%d.stacks", seed)), stacks, 0o600)
+}
+
 // traffic writes the source, then lets the attempts end at its last position.
 func (r *run) traffic(ctx context.Context) error {
 	var g errgroup.Group
 	for n := range r.schedule.writers {
 		w := &writer{
 			db: r.db, rng: rand.New(rand.NewPCG(r.schedule.Seed, uint64(n+2))), shapes: r.schedule.shapes,
-			load: r.load, pace: r.breaker.pace, xid: fmt.Sprintf("%s-%d", r.engine.Task, n),
+			load: r.load, patient: r.schedule.patient, plain: r.schedule.patient, pace: r.breaker.pace, xid: fmt.Sprintf("%s-%d", r.engine.Task, n),
 		}
 		g.Go(func() error { return w.write(ctx, r.schedule.length) })
 	}
@@ -127,7 +142,7 @@ func (r *run) serve(ctx context.Context) {
 		case err == nil:
 			return
 		case ctx.Err() != nil:
-			r.note("hangs: not done within %s; the last attempt said: %v", limit, err)
+			r.note("hangs: not done within %s (see soak-%d.stacks in %s); the last attempt said: %v", limit, r.schedule.Seed, os.TempDir(), err)
 			return
 		case r.starts > maxStarts:
 			r.note("attempt %d still fails: %v", r.starts, err)
@@ -136,6 +151,8 @@ func (r *run) serve(ctx context.Context) {
 		case r.forgot.Load() > 0 && strings.Contains(err.Error(), fault.LostCopy.Code):
 			r.refused = true // rightly: what was copied is gone
 			return
+		case strings.Contains(err.Error(), fault.ServerFull.Code) && r.named[full] != nil:
+			pause(100 * time.Millisecond) // until the operator resumes
 		case errors.Is(err, fault.Fenced) && r.forgot.Load() > 0: // the fence's own token is lost
 		case errors.Is(err, fault.Fenced), errors.Is(err, errStopped), fault.ClassOf(err) != fault.Retry:
 			r.note("attempt %d stops for good: %v", r.starts, err)

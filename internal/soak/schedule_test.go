@@ -26,6 +26,8 @@ type schedule struct {
 	writers int
 	length  int // transactions of each
 	faults  []trouble
+	// patient: the source itself goes away.
+	patient bool
 }
 
 // maxFaults bounds the faults of a schedule.

@@ -5,9 +5,12 @@ package soak
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 )
@@ -19,24 +22,40 @@ type writer struct {
 	rng    *rand.Rand
 	shapes []shape
 	load   bool // LOAD DATA LOCAL is allowed
-	xid    string
+	// patient: connects again when the source goes away.
+	patient bool
+	// plain: no XA transactions, which would outlive a source that goes away.
+	plain bool
+	xid   string
 	// pace returns when the next transaction may begin.
 	pace func(ctx context.Context, n int)
 }
 
 // write runs so many transactions.
 func (w *writer) write(ctx context.Context, transactions int) error {
+	for n := 0; n < transactions; {
+		err := w.connected(ctx, &n, transactions)
+		if err != nil && (!w.patient || ctx.Err() != nil) {
+			return err
+		}
+	}
+	return nil
+}
+
+// connected runs transactions on one connection.
+func (w *writer) connected(ctx context.Context, n *int, transactions int) error {
 	conn, err := w.db.Conn(ctx)
 	if err != nil {
+		pause(20 * time.Millisecond)
 		return err
 	}
 	defer func() { _ = conn.Close() }()
 	if _, err := conn.ExecContext(ctx, "SET time_zone = '+00:00', innodb_lock_wait_timeout = 1"); err != nil {
 		return err
 	}
-	for n := range transactions {
-		if err := w.transaction(ctx, conn, n); err != nil {
-			return err
+	for ; *n < transactions; *n++ {
+		if err := w.transaction(ctx, conn, *n); err != nil {
+			return errors.Join(err, conn.Raw(func(any) error { return driver.ErrBadConn })) // nothing open goes on
 		}
 		w.pace(ctx, w.rng.IntN(12))
 	}
@@ -49,7 +68,7 @@ func (w *writer) transaction(ctx context.Context, conn *sql.Conn, n int) error {
 		_, err := conn.ExecContext(ctx, statement)
 		return err
 	}
-	xa := w.rng.IntN(30) == 0
+	xa := w.rng.IntN(30) == 0 && !w.plain
 	id := fmt.Sprintf("'%s-%d'", w.xid, n)
 	begin := "START TRANSACTION"
 	if xa {
