@@ -16,7 +16,7 @@ import (
 // replica that was behind or from a snapshot. What it keeps is a prefix of its
 // commits, so a mark that follows a unit's writes on a shard vouches for them:
 // while the mark is there they are. Marks stand in a table of every destination
-// schema, on the shard that they speak for (docs/decisions/0005).
+// schema, on the shard that they speak for (docs/decisions/0007).
 
 // Place is a physical shard of a destination schema.
 type Place struct {

@@ -114,7 +114,7 @@ func Run(ctx context.Context, c Config) (contract.CopyLaneOut, error) {
 }
 
 // reopenLost puts back the finished chunks of which a shard has lost rows: a data
-// node that came back without its last commits (docs/decisions/0005).
+// node that came back without its last commits (docs/decisions/0007).
 func (l *lane) reopenLost(ctx context.Context) (bool, error) {
 	lost, err := l.Fence.LostChunks(ctx)
 	if err != nil || len(lost) == 0 {
