@@ -289,7 +289,7 @@ func TestItem3_KeysOfEveryKindWhileWritten(t *testing.T) {
 	} {
 		t.Run(pair.source+" to "+pair.to.name, func(t *testing.T) {
 			t.Parallel()
-			keysWhileWritten(t, pair.source, pair.to, 1, 20)
+			keysWhileWritten(t, pair.source, pair.to, 1, 12)
 		})
 	}
 }

@@ -177,6 +177,9 @@ func (m *move) acquire(unit string) *checkpoint.Fence {
 	return fence
 }
 
+// patience bounds what should take seconds, on a machine that others load.
+const patience = 5 * time.Minute
+
 // copyLanes is how many lanes copy side by side.
 const copyLanes = 3
 
@@ -187,7 +190,7 @@ func (m *move) tryCopy() error {
 	for lane := range copyLanes {
 		c := copier.Config{
 			Source: m.source, Destination: m.dst, Store: m.store, Fence: m.acquire(fmt.Sprintf("copy/%d", lane)),
-			Lane: lane, Lanes: copyLanes, Box: time.Minute,
+			Lane: lane, Lanes: copyLanes, Box: patience,
 			Mapping: func(ctx context.Context, no int) (*dialect.Mapping, error) {
 				return m.mapping(ctx, m.tables[table.Name{Schema: m.schema, Table: m.names[no]}])
 			},
@@ -216,9 +219,13 @@ func (m *move) copy() {
 // apply is a run of the applier's.
 func (m *move) apply() applier.Config {
 	m.t.Helper()
+	return m.applyUnder(m.acquire("apply/0"))
+}
+
+func (m *move) applyUnder(fence *checkpoint.Fence) applier.Config {
 	return applier.Config{
-		Start: m.start, CopyEnd: m.copyEnd, Box: time.Minute, Destination: m.dst, Store: m.store,
-		Fence: m.acquire("apply/0"), Head: m.source.Head, Mapping: m.mapping,
+		Start: m.start, CopyEnd: m.copyEnd, Box: patience, Destination: m.dst, Store: m.store,
+		Fence: fence, Head: m.source.Head, Mapping: m.mapping,
 		Open: func(ctx context.Context, from position.Position) (applier.Stream, error) {
 			return binlog.Open(ctx, binlog.Config{
 				Conn: m.conn, Capabilities: m.source.Capabilities(), ServerID: binlog.ServerID(m.schema, 0), From: from,
@@ -256,7 +263,7 @@ func (m *move) settle() {
 	require.NoError(m.t, err)
 	ticker := time.NewTicker(10 * time.Millisecond)
 	defer ticker.Stop()
-	for deadline := time.Now().Add(time.Minute); ; {
+	for deadline := time.Now().Add(patience); ; {
 		saved, err := m.store.Load(m.t.Context(), 0)
 		if err == nil && saved != nil {
 			if covered, err := saved.Position.Covers(head); err == nil && covered {
@@ -268,7 +275,7 @@ func (m *move) settle() {
 			require.FailNow(m.t, "the applier ended", "%v", err)
 		case <-ticker.C:
 		}
-		require.True(m.t, time.Now().Before(deadline), "not applied within a minute: %v", err)
+		require.True(m.t, time.Now().Before(deadline), "not applied in time: %v", err)
 	}
 }
 
