@@ -36,6 +36,7 @@ type rig struct {
 	dst       *destination.Destination
 	store     *checkpoint.Store
 	mappings  []*dialect.Mapping
+	selection selection.Selection
 }
 
 const itemsTable = "(a INT NOT NULL, b VARCHAR(20) NOT NULL, u INT, f FLOAT, d DATETIME(3), e ENUM('x','y'), t TEXT, bin VARBINARY(50), PRIMARY KEY (a, b), UNIQUE KEY u (u))"
@@ -91,7 +92,8 @@ func newRigOn(t *testing.T, server, node *testdb.Server, sharded bool, chunkRows
 	t.Cleanup(func() { require.NoError(t, r.dst.Close()) })
 	r.store, err = checkpoint.Open(t.Context(), r.dst, r.to, "task1")
 	require.NoError(t, err)
-	r.plan(selection.Selection{{Schema: schema, To: r.to}}, chunkRows)
+	r.selection = selection.Selection{{Schema: schema, To: r.to}}
+	r.plan(r.selection, chunkRows)
 	return r
 }
 
@@ -265,6 +267,37 @@ func TestRule3_FullOnlyResumeDeletesItsRange(t *testing.T) {
 			require.Greater(t, there, here, "the replay would have removed them; this shows that the test can fail")
 		}
 	}
+}
+
+// TestRule3_FullOnlyLosesNoRowToReplace: a unique value moves from a row that is
+// copied to one that is not. Nothing would bring the first row back, so the copy
+// stops instead of deleting it; a reset begins anew.
+func TestRule3_FullOnlyLosesNoRowToReplace(t *testing.T) {
+	r := newRig(t, "mysql97", false, 500, manyRows(0, 1000))
+	fullOnly := func(c *Config) { c.FullOnly, c.Lanes = true, 1 }
+	copied := func(query string) (n int) {
+		require.NoError(t, r.dstDB.QueryRowContext(t.Context(), query).Scan(&n))
+		return n
+	}
+	drain := make(chan struct{})
+	_, err := Run(t.Context(), r.config(0, 1, fullOnly, func(c *Config) {
+		c.Drain, c.Beat = drain, func(contract.CopyBeat) { close(drain) }
+	}))
+	require.ErrorIs(t, err, ErrDrained)
+	require.Equal(t, 500, copied("SELECT COUNT(*) FROM items"))
+	r.exec("UPDATE items SET u = NULL WHERE u = 8")
+	r.exec("UPDATE items SET u = 8 WHERE u = 908")
+	for box := int64(2); box < 4; box++ { // the chunk is attempted the second time
+		_, err = Run(t.Context(), r.config(0, box, fullOnly))
+		require.ErrorIs(t, err, fault.SourceWritten)
+		require.NotContains(t, err.Error(), "'8'")
+		require.Equal(t, 1, copied("SELECT COUNT(*) FROM items WHERE u = 8 AND a < 100"), "the row that was copied first is lost")
+	}
+	require.NoError(t, r.store.Reset(t.Context()))
+	r.mappings = nil
+	r.plan(r.selection, 500)
+	r.copyAll(5, fullOnly, func(c *Config) { c.DeleteFirst, c.Lanes = true, 3 })
+	r.requireEqual()
 }
 
 // TestFence_NewOwnerStopsTheCopy: after a newer attempt acquired the lane, the

@@ -10,6 +10,7 @@ import (
 
 	"shardlift/internal/destination"
 	"shardlift/internal/dialect"
+	"shardlift/internal/fault"
 	"shardlift/internal/faultpoint"
 	"shardlift/internal/mysqlconn"
 	"shardlift/internal/row"
@@ -100,13 +101,18 @@ func (l *lane) writeThrottled(ctx context.Context, writer int, m *dialect.Mappin
 }
 
 // writeJob commits one transaction: INSERT, or REPLACE for attempted chunks and
-// after a duplicate key.
+// after a duplicate key. In a full-only task nothing would bring a row back that
+// REPLACE deletes for its unique value, and an attempted chunk's range is empty:
+// there it is always INSERT, and a duplicate ends the copy.
 func (l *lane) writeJob(ctx context.Context, writer int, m *dialect.Mapping, j job, attempted bool) error {
 	var err error
-	if !attempted {
+	if !attempted || l.FullOnly {
 		_, err = l.transaction(ctx, writer, m, j.shard, l.Destination.Dialect().Insert(m, j.rows))
 	}
-	if attempted || mysqlconn.IsDuplicateKey(err) {
+	switch duplicate := mysqlconn.IsDuplicateKey(err); {
+	case duplicate && l.FullOnly:
+		return fault.SourceWritten.New(m.Source.Name.String(), "") // the server's text shows the value
+	case duplicate, attempted && !l.FullOnly:
 		err = l.replace(ctx, writer, m, j)
 	}
 	if err != nil {
