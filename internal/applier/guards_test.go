@@ -7,7 +7,9 @@ import (
 
 	"shardlift/internal/binlog"
 	"shardlift/internal/checkpoint"
+	"shardlift/internal/destination"
 	"shardlift/internal/dialect"
+	"shardlift/internal/fault"
 	"shardlift/internal/position"
 	"shardlift/internal/row"
 	"shardlift/internal/table"
@@ -117,4 +119,38 @@ func TestRule5_LanesAndPhases(t *testing.T) {
 			require.Equal(t, map[changeKind]bool{write: true}, kinds[1])
 		}
 	}
+}
+
+// TestFence_EveryItemHoldsTheFence: where nobody can kill the old attempt's
+// connections, each of its transactions is refused by the fence row.
+func TestFence_EveryItemHoldsTheFence(t *testing.T) {
+	r := newRig(t, "mysql97", false, map[string]string{"t": "(id BIGINT PRIMARY KEY, v BIGINT)"}, nil)
+	_, err := r.store.Acquire(t.Context(), "apply/9", checkpoint.Token{Epoch: 1, Box: 1, Attempt: 1}, []string{r.to}, false) // makes the tables
+	require.NoError(t, err)
+	r.dst.SetEffects(destination.Effects{Lock: destination.LockShare, Kill: destination.KillNone})
+	token := checkpoint.Token{Epoch: 1, Box: 1, Attempt: 1}
+	old, err := r.store.Acquire(t.Context(), "apply/0", token, []string{r.to}, false)
+	require.NoError(t, err)
+	a := &applier{Config: Config{Destination: r.dst, Store: r.store, Fence: old, Lanes: 1}, sessions: make([]session, 1)}
+	defer a.closeSessions()
+	m, err := r.mapping(t.Context(), r.tables[table.Name{Schema: r.schema, Table: "t"}])
+	require.NoError(t, err)
+	write := func(id int) error {
+		f := newFold(m)
+		f.add(row.Change{Op: row.Insert, After: row.Row{num(id), num(id)}})
+		w := newWindow()
+		w.order = append(w.order, f)
+		for _, it := range a.phases(w, false)[1] {
+			if err := a.writeItem(t.Context(), 0, it); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	require.NoError(t, write(1))
+	token.Attempt = 2
+	_, err = r.store.Acquire(t.Context(), "apply/0", token, []string{r.to}, false)
+	require.NoError(t, err)
+	require.ErrorIs(t, write(2), fault.Fenced)
+	require.Len(t, rows(t, r.dstDB, "t"), 1)
 }

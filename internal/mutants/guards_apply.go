@@ -54,7 +54,7 @@ func applyGuards() []Guard {
 		{
 			Name: "non-transactional-never-strict", Rule: "6", File: "internal/applier/window.go",
 			Text:        "if !f.mapping.Source.Transactional() {",
-			Replacement: "if false {",
+			Replacement: "if f == nil {",
 			Package:     "internal/applier", Run: "TestRule6_NonTransactionalTablesAreNeverStrict",
 		},
 		{
@@ -72,7 +72,7 @@ func applyGuards() []Guard {
 		affected`,
 			Replacement: `for _, st := range it.statements {
 		affected`,
-			Package: "internal/applier", Run: "TestFence_OlderAttemptWritesNothingMore",
+			Package: "internal/applier", Run: "TestFence_EveryItemHoldsTheFence",
 		},
 		{
 			Name: "rows-wait-for-the-verdict", Rule: "11", File: "internal/applier/read.go",
@@ -105,7 +105,7 @@ func applyGuards() []Guard {
 		{
 			Name: "gate-every-limit-counts", Rule: "2", File: "internal/applier/gate.go",
 			Text:        "if err != nil || !set.Contains(mine) {",
-			Replacement: "if err != nil {",
+			Replacement: "if err != nil || !set.Contains(set) {",
 			Package:     "internal/applier", Run: "TestGate_EveryTransactionOfAWindowCounts|TestRule2_NothingPassesAClaimedChunk",
 		},
 		{

@@ -11,6 +11,12 @@ func valueGuards() []Guard {
 		},
 		{
 			Name: "literal-backslash-is-escaped", Rule: "10", File: "internal/dialect/literal.go",
+			Text:        "dst = append(dst, `\\\\`...)",
+			Replacement: "dst = append(dst, '\\\\')",
+			Package:     "internal/dialect", Run: "FuzzLiteral_ReadsBackAsTheSameBytes",
+		},
+		{
+			Name: "literal-empty-text-is-no-null", Rule: "10", File: "internal/dialect/literal.go",
 			Text:        "return append(dst, `''`...)\n\t}\n\tdst = append(dst, \"0x\"...)",
 			Replacement: "return append(dst, `NULL`...)\n\t}\n\tdst = append(dst, \"0x\"...)",
 			Package:     "internal/dialect", Run: "TestLiteral_RoundTripsOnEveryServer|FuzzLiteral_ReadsBackAsTheSameBytes",
@@ -42,7 +48,7 @@ func valueGuards() []Guard {
 		{
 			Name: "expression-has-a-limit", Rule: "10", File: "internal/dialect/chain.go",
 			Text:        "c.factors+cost > c.limits.MaxFactors ||",
-			Replacement: "",
+			Replacement: "c.factors+cost < 0 ||",
 			Package:     "internal/dialect", Run: "TestStatements_StayWithinTheLimits",
 		},
 		{
@@ -87,7 +93,7 @@ func valueGuards() []Guard {
 		{
 			Name: "lost-answer-is-an-unknown-outcome", Rule: "6", File: "internal/destination/session.go",
 			Text:        "if gone && sent && !unsent {",
-			Replacement: "if false {",
+			Replacement: "if gone && sent && !unsent && s.conn == nil {",
 			Package:     "internal/destination", Run: "TestSession_KnowsWhenTheOutcomeIsUnknown",
 		},
 		{
