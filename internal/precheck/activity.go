@@ -123,7 +123,7 @@ func binlogDump(ctx context.Context, e *Env) (finding, error) {
 	err = tryDump(ctx, binlog.Config{
 		Conn: e.config.Source.Settled(c), Capabilities: c, ServerID: binlog.ServerID(e.config.TaskID, 0),
 		From:           position.Position{Flavor: c.Flavor, Server: c.Identity(), File: status["file"], Offset: offset},
-		StatementsOnly: true, Tables: noTables{}, Heartbeat: time.Second,
+		StatementsOnly: true, Tables: noTables{}, Heartbeat: 500 * time.Millisecond,
 	})
 	if err == nil || errors.Is(err, fault.XAUnknown) { // the end of somebody's XA transaction came, which is sent too
 		return pass("the source sends its binlog to the task's server id"), nil

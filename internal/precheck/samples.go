@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"shardlift/internal/checkpoint"
+	"shardlift/internal/mysqlconn"
 )
 
 // keptLine says where the keys of evidence are.
@@ -24,7 +25,7 @@ func (e *Env) evidence(ctx context.Context, code string, f finding) []string {
 // keepSamples says whether there are samples and they are kept.
 func (e *Env) keepSamples(ctx context.Context, code string, found []checkpoint.Sample) bool {
 	d, connected := e.destination.have()
-	asksRows := slices.ContainsFunc(questions(), func(q question) bool { return q.code == code })
+	asksRows := slices.ContainsFunc(questions(mysqlconn.Capabilities{}), func(q question) bool { return q.code == code })
 	if !connected || !asksRows {
 		return false
 	}

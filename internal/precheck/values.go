@@ -8,6 +8,7 @@ import (
 	"shardlift/internal/checkpoint"
 	"shardlift/internal/destination"
 	"shardlift/internal/dialect"
+	"shardlift/internal/mysqlconn"
 	"shardlift/internal/table"
 )
 
@@ -27,24 +28,30 @@ func valueItems() []item {
 		i(codeDates, "Destination takes every date", oldDates),
 		i(codeEnums, "No ENUM has its error value", enumErrors),
 		i(codeCharacters, "Destination's character sets hold every value", characters),
+		i(codeTimes, "Destination takes every time", timesTooLong),
+		i(codeDocuments, "JSON documents have types that a text tells", documentTypes),
 	}
 }
 
 // question is what an item wants to know of rows: a condition on a column, for
 // the columns that it concerns.
 type question struct {
-	code string
-	// where is the condition on the quoted name of a column, empty for columns
-	// that are not concerned.
-	where func(d *destination.Destination, p pair, column int, name string) string
+	code  string
+	where condition
 }
 
-func questions() []question {
+// condition returns the condition on the quoted name of a column, empty for
+// columns that are not concerned.
+type condition func(d *destination.Destination, p pair, column int, name string) string
+
+func questions(source mysqlconn.Capabilities) []question {
 	return []question{
 		{codeDates, before1583},
 		{codeEnums, enumError},
 		{codeCharacters, lossyCharacters},
 		{codeShardNull, shardWithoutValue},
+		{codeTimes, longTimes(source)},
+		{codeDocuments, typedDocuments(source)},
 	}
 }
 
@@ -94,10 +101,15 @@ func (e *Env) askRows(ctx context.Context) (answers, error) {
 	if err != nil {
 		return nil, err
 	}
+	s, err := e.newScan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer s.end()
 	all := answers{}
 	for _, p := range pairs {
 		for i, c := range p.source.Columns {
-			for _, q := range questions() {
+			for _, q := range questions(s.src.capabilities) {
 				where := q.where(d, p, i, dialect.QuoteName(c.Name))
 				if where == "" {
 					continue
@@ -110,11 +122,6 @@ func (e *Env) askRows(ctx context.Context) (answers, error) {
 			}
 		}
 	}
-	s, err := e.newScan(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer s.end()
 	return all, s.run(all)
 }
 

@@ -97,3 +97,31 @@ func TestValues_ManyTablesInFewStatements(t *testing.T) {
 	r := f.verdict(contract.Failed, "srcEnumErrorValue")
 	require.ElementsMatch(t, []string{f.from + ".t07.e: 1 rows have the error value (index 0)", f.from + ".t07.f: 2 rows have the error value (index 0)", f.from + ".t59.e: 1 rows have the error value (index 0)", keptLine}, r.Evidence)
 }
+
+func TestValues_TimesThatOnlyMariaDBHas(t *testing.T) {
+	f := plainFixture(t, "mariadb")
+	f.both("CREATE TABLE a (id INT PRIMARY KEY, t TIME(6), u TIME)")
+	f.onSource("INSERT INTO a VALUES (1, '838:59:59', '838:59:59'), (2, '-838:59:59', '-838:59:59'), (3, NULL, NULL)")
+	f.passes("srcTimeRange")
+	f.onSource("INSERT INTO a VALUES (4, '838:59:59.000001', NULL), (5, '-838:59:59.9', NULL)")
+	f.fails("srcTimeRange", ".a.t: 2 rows beyond 838:59:59")
+	require.Equal(t, []string{"id=4", "id=5"}, f.samplesOf("srcTimeRange")[0].Keys)
+}
+
+func TestValues_TypesOfDocuments(t *testing.T) {
+	for edition, rows := range map[string]int{"mysql57": 6, "mysql80": 4, "mysql97": 4, "mysql56": 0, "mariadb": 0} {
+		t.Run(edition, func(t *testing.T) {
+			f := plainFixture(t, edition)
+			if rows == 0 {
+				f.both("CREATE TABLE a (id INT PRIMARY KEY, c LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin)")
+				f.passes("srcJsonValueTypes")
+				return
+			}
+			f.both("CREATE TABLE a (id INT PRIMARY KEY, c JSON)")
+			f.onSource(`INSERT INTO a VALUES (1, '{"a": [1, 2.5, "x", null, true, 18446744073709551615]}'), (2, NULL), (3, '1.25'), (4, '"2024-01-01"')`)
+			f.passes("srcJsonValueTypes")
+			f.onSource("INSERT INTO a VALUES (5, '[1.0]'), (6, '1.0'), (7, CAST(CAST('2024-01-01' AS DATE) AS JSON)), (8, JSON_ARRAY(1.10)), (9, CAST(x'00' AS JSON)), (10, CAST(CAST(REPEAT('z', 100) AS BINARY) AS JSON))")
+			f.alarms("srcJsonValueTypes", fmt.Sprintf(".a.c: %d documents", rows))
+		})
+	}
+}

@@ -1,0 +1,85 @@
+package precheck
+
+import (
+	"context"
+
+	"shardlift/internal/destination"
+	"shardlift/internal/dialect"
+	"shardlift/internal/mysqlconn"
+	"shardlift/internal/position"
+	"shardlift/internal/table"
+)
+
+const (
+	codeTimes     = "srcTimeRange"
+	codeDocuments = "srcJsonValueTypes"
+)
+
+// longTimes: MariaDB has fractions of a second beyond 838:59:59, MySQL has not.
+func longTimes(c mysqlconn.Capabilities) condition {
+	return func(d *destination.Destination, p pair, column int, name string) string {
+		one := p.source.Columns[column]
+		if c.Flavor != position.MariaDB || d.Info().Kind == dialect.MariaDB || one.Type != table.TypeTime || one.Fraction == 0 {
+			return ""
+		}
+		return name + " > '838:59:59' OR " + name + " < '-838:59:59'"
+	}
+}
+
+func timesTooLong(ctx context.Context, e *Env) (finding, error) {
+	found, err := e.answersOf(ctx, codeTimes)
+	if err != nil {
+		return finding{}, err
+	}
+	var g graded
+	for _, a := range found {
+		switch {
+		case a.n > 0:
+			g.fail("%s: %s rows beyond 838:59:59", a, a.amount())
+		case !a.whole:
+			g.alarm("%s: not all rows were looked at", a)
+		}
+	}
+	f := g.finding("no TIME is beyond what the destination takes", "MySQL refuses times beyond 838:59:59.000000", "there may be times that MySQL refuses; such a row stops the copy",
+		"on the source give the rows a time within the range: "+found.find())
+	f.samples = found.samples()
+	return f, nil
+}
+
+// sizeOfDocuments is the first MySQL 5.7 that tells how a document is stored.
+const sizeOfDocuments = 50722
+
+// typedDocuments: a document whose text, read again, is not stored in as many
+// bytes has a value whose type the text does not tell. (One way only: some, such
+// as large whole doubles of 5.7, take as many bytes.)
+func typedDocuments(c mysqlconn.Capabilities) condition {
+	return func(_ *destination.Destination, p pair, column int, name string) string {
+		if p.source.Columns[column].Type != table.TypeJSON || c.Number < sizeOfDocuments {
+			return ""
+		}
+		size := "JSON_STORAGE_SIZE(" + name + ")"
+		if c.Number >= 80000 {
+			size += " - JSON_STORAGE_FREE(" + name + ")"
+		}
+		text := "CAST(" + name + " AS CHAR)"
+		return "IF(JSON_VALID(" + text + "), " + size + " <> JSON_STORAGE_SIZE(CAST(" + text + " AS JSON)), " + name + " IS NOT NULL)"
+	}
+}
+
+func documentTypes(ctx context.Context, e *Env) (finding, error) {
+	found, err := e.answersOf(ctx, codeDocuments)
+	if err != nil {
+		return finding{}, err
+	}
+	var g graded
+	for _, a := range found {
+		if a.n > 0 {
+			g.alarm("%s: %s documents", a, a.amount())
+		}
+	}
+	f := g.finding("no JSON document was seen that has values of types that its text does not tell", "",
+		"JSON documents have values whose types their text does not tell: dates, times and binaries become strings, some DECIMALs become DOUBLEs; on MySQL 5.7 whole DOUBLEs become integers. The values stay the same",
+		"nothing, unless the application asks for JSON_TYPE of such values. The rows: "+found.find())
+	f.samples = found.samples()
+	return f, nil
+}
