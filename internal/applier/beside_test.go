@@ -12,6 +12,7 @@ import (
 
 	"shardlift/internal/checkpoint"
 	"shardlift/internal/chunk"
+	"shardlift/internal/contract"
 	"shardlift/internal/copier"
 	"shardlift/internal/dialect"
 	"shardlift/internal/fault"
@@ -54,15 +55,19 @@ func (r *rig) plannedMapping(ctx context.Context, no int) (*dialect.Mapping, err
 }
 
 // copyLane is one attempt of a lane.
-func (r *rig) copyLane(ctx context.Context, lane int, attempt int32, limiter *throttle.Limiter) error {
+func (r *rig) copyLane(ctx context.Context, lane int, attempt int32, limiter *throttle.Limiter, edit ...func(*copier.Config)) error {
 	fence, err := r.store.Acquire(ctx, fmt.Sprintf("copy/%d", lane), checkpoint.Token{Epoch: 1, Box: 1, Attempt: attempt}, []string{r.to}, false)
 	if err != nil {
 		return err
 	}
-	out, err := copier.Run(ctx, copier.Config{
+	c := copier.Config{
 		Source: r.source, Destination: r.dst, Store: r.store, Fence: fence, Mapping: r.plannedMapping,
 		Lane: lane, Lanes: 2, Box: time.Minute, Throttle: limiter,
-	})
+	}
+	for _, e := range edit {
+		e(&c)
+	}
+	out, err := copier.Run(ctx, c)
 	if err == nil && !out.Done {
 		err = errors.New("not done")
 	}
@@ -252,6 +257,55 @@ func TestRule2_NothingPassesAClaimedChunk(t *testing.T) {
 	require.Eventually(t, there(0), 20*time.Second, 20*time.Millisecond)
 	close(drain)
 	require.ErrorIs(t, <-ended, ErrDrained)
+}
+
+// TestRule3_StaleRowsOfAnAttemptedChunkAreReplayedAway is the replay's half of
+// decisions/0002: a chunk was written and its lane lost before the chunk was
+// marked; until the next attempt reads it again, rows are deleted, and moved to
+// other keys, shards and unique values. The second attempt replaces what it reads
+// and leaves the stale rows; the binlog from the start position removes them,
+// whether it is applied after the copy or has begun beside it.
+func TestRule3_StaleRowsOfAnAttemptedChunkAreReplayedAway(t *testing.T) {
+	for _, beside := range []bool{false, true} {
+		t.Run(fmt.Sprintf("beside %v", beside), func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, "mysql97", true, twoTables, twoRules)
+			for i := 1; i <= 40; i++ {
+				r.exec(fmt.Sprintf("INSERT INTO users VALUES (%d, %d, %d, %d, 'x')", i, i, i, i%9))
+			}
+			r.from = r.start()
+			r.plan(1000)
+			ctx, lost := context.WithCancel(t.Context())
+			written := func(c *copier.Config) {
+				c.Beat = func(b contract.CopyBeat) {
+					if b.Rows > 0 {
+						lost()
+					}
+				}
+			}
+			require.Error(t, r.copyLane(ctx, 0, 1, nil, written))
+			require.Len(t, rows(t, r.dstDB, "users"), 40)
+
+			r.exec("DELETE FROM users WHERE id <= 10", "UPDATE users SET s = s + 1 WHERE id BETWEEN 11 AND 20",
+				"UPDATE users SET id = id + 100 WHERE id BETWEEN 21 AND 25", "UPDATE users SET v = NULL WHERE id = 30",
+				"UPDATE users SET v = 30 WHERE id = 40", "UPDATE users SET v = 40 WHERE id = 30", "INSERT INTO users VALUES (1, 500, 500, 7, 'new')")
+			if beside { // the chunk has gone back, which opens the gate
+				_, err := r.store.Acquire(t.Context(), "copy/0", checkpoint.Token{Epoch: 1, Box: 1, Attempt: 2}, []string{r.to}, false)
+				require.NoError(t, err)
+				r.drain(func(c *Config) { c.CopyEnd, c.Gate = position.Position{}, r.gate() })
+			}
+			require.NoError(t, r.copyLane(t.Context(), 0, 3, nil))
+			stale := len(rows(t, r.dstDB, "users")) - len(rows(t, r.db, "users"))
+			require.Equal(t, !beside, stale > 0, "%d stale rows after the second attempt", stale)
+			end, err := r.source.Head(t.Context())
+			require.NoError(t, err)
+			r.drain(func(c *Config) { c.CopyEnd = end })
+			r.requireEqual()
+			r.storm(5, 20)
+			require.Zero(t, r.drain(func(c *Config) { c.CopyEnd = end }).Divergences)
+			r.requireEqual()
+		})
+	}
 }
 
 // TestGate_EveryTransactionOfAWindowCounts: a window passes when all limits hold
