@@ -31,7 +31,7 @@ func refusals() []refusal {
 		{"ENUM error value on DDM", "mysql97", simulator("mysql80"), "ENUM('a','b')", "", "0", fault.ValueRefused, "srcEnumErrorValue"},
 		{"zero date on DDM", "mysql97", simulator("mysql80"), "DATETIME", "", "'0000-00-00 00:00:00'", fault.ServerError, "srcDateRange"},
 		{"old date on DDM", "mysql56", simulator("mysql57"), "DATETIME(3)", "", "'1582-10-15 01:02:03.004'", fault.ServerError, "srcDateRange"},
-		{"MariaDB's longest time", "mariadb", plain("mysql97"), "TIME(6)", "", "'-838:59:59.999999'", fault.ValueRefused, ""},
+		{"MariaDB's longest time", "mariadb", plain("mysql97"), "TIME(6)", "", "'-838:59:59.999999'", fault.ValueRefused, "srcTimeRange"},
 		{"no character at all", "mysql57", simulator("mysql57"), "VARCHAR(9) CHARACTER SET sjis", "VARCHAR(9) CHARACTER SET utf8mb4", "_sjis x'85A0'", fault.ValueRefused, "srcUnrepresentableValues"},
 		{"half a surrogate pair", "mysql57", plain("mysql97"), "VARCHAR(9) CHARACTER SET utf8", "", "_utf8 x'EDA080'", fault.ValueRefused, ""},
 		{"four bytes into utf8", "mysql80", plain("mysql97"), "VARCHAR(9) CHARACTER SET utf8mb4", "VARCHAR(9) CHARACTER SET utf8", "_utf8mb4 x'F09F9880'", fault.ValueRefused, "srcUnrepresentableValues"},

@@ -82,6 +82,8 @@ func TestValues_CharactersThatTheDestinationLacks(t *testing.T) {
 			require.Equal(t, []string{"id=4", "id=5"}, f.samplesOf("srcUnrepresentableValues")[0].Keys)
 			f.onTarget("ALTER TABLE a MODIFY s VARCHAR(20) CHARACTER SET utf8mb4")
 			f.passes("srcUnrepresentableValues")
+			f.onSource("INSERT INTO a VALUES (6, '', '', _gbk 0xAAA1), (7, '??', '?', '?')") // a code that is no character
+			f.fails("srcUnrepresentableValues", ".a.g: 1 rows have characters that utf8mb4 does not hold")
 		})
 	}
 }
