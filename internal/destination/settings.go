@@ -34,7 +34,7 @@ var variables = []variable{
 	{"innodb_lock_wait_timeout", "10", ""},
 	{"transaction_mode", "'multi'", ""}, // Vitess: rows of unknown shards share transactions
 	{"max_execution_time", "0", ""},     // MySQL
-	{"max_statement_time", "0", ""}, // MariaDB
+	{"max_statement_time", "0", ""},     // MariaDB
 }
 
 // check is a variable that a session reads back.

@@ -30,11 +30,16 @@ func ComparableExprs(from, to table.Column, key bool) (source, destination strin
 
 // storedExpr selects a column so that it comes whole where a middleware reads its
 // shards by the text protocol and in utf8mb4 (vtgate): text in the column's own
-// character set, FLOAT, which prints six digits, as a double.
+// character set, FLOAT, which prints six digits, as a double, VECTOR, which
+// vtgate 24.0 sends so that the rows behind it are lost without an error, as
+// bytes.
 func storedExpr(c table.Column) string {
 	name := mysqlconn.SelectExpr(c)
 	if c.Type == table.TypeFloat {
 		return "(" + name + " * 1e0)" // + 0e0 would lose the sign of -0
+	}
+	if c.Type == table.TypeVector {
+		return "CAST(" + name + " AS BINARY)"
 	}
 	if c.Type != table.TypeText || slices.Contains([]string{"", "utf8mb4", "utf8", "ascii", "binary"}, c.Charset) {
 		return name
