@@ -29,11 +29,11 @@ func sourceConnections(ctx context.Context, e *Env) (finding, error) {
 	if err != nil {
 		return finding{}, err
 	}
-	left, known, err := headroom(ctx, s.db)
+	h, err := readHeadroom(ctx, s.db)
 	if err != nil {
 		return finding{}, err
 	}
-	return judgeHeadroom(left, known, orElse(e.config.Spec.Source.MaxConnections, usualSource), "source"), nil
+	return h.judge(orElse(e.config.Spec.Source.MaxConnections, usualSource), "source"), nil
 }
 
 func orElse(n, usual int) int64 {
@@ -53,8 +53,8 @@ func destinationConnections(ctx context.Context, e *Env) (finding, error) {
 	}
 	needed := orElse(e.config.Spec.Destination.MaxConnections, usualDestination)
 	if plain(d) {
-		left, known, err := headroom(ctx, d.DB())
-		return judgeHeadroom(left, known, needed, "destination"), err
+		h, err := readHeadroom(ctx, d.DB())
+		return h.judge(needed, "destination"), err
 	}
 	nodes, err := e.nodes(ctx)
 	if err != nil {
@@ -74,15 +74,18 @@ func destinationConnections(ctx context.Context, e *Env) (finding, error) {
 	needed += int64((shards + len(nodes) - 1) / len(nodes))
 	var g graded
 	for _, n := range nodes {
-		left, known, err := headroom(ctx, n.db)
-		if err != nil {
+		h, err := readHeadroom(ctx, n.db)
+		switch {
+		case err != nil:
 			return finding{}, err
-		}
-		if known && left < needed {
-			g.fail("%s: %d left, %d needed", n.name, left, needed)
+		case !h.known:
+		case h.most < needed:
+			g.fail("%s: %d at most, %d needed", n.name, h.most, needed)
+		case h.left < needed:
+			g.alarm("%s: %d left now, %d needed", n.name, h.left, needed)
 		}
 	}
-	return g.finding(fmt.Sprintf("every data node has the %d connections that the task may take", needed), "data nodes have too few connections left", "",
+	return g.finding(fmt.Sprintf("every data node has the %d connections that the task may take", needed), "data nodes have too few connections", "data nodes have too few connections left now",
 		connectionsRemedy("destination")), nil
 }
 
@@ -90,9 +93,14 @@ func connectionsRemedy(side string) string {
 	return "SET GLOBAL max_connections = <more>; or ALTER USER … WITH MAX_USER_CONNECTIONS <more>; or set " + side + ".max_connections lower in the task file"
 }
 
-// headroom is how many connections a server has left for the account, the one
-// that asks included.
-func headroom(ctx context.Context, q mysqlconn.Querier) (left int64, known bool, err error) {
+// headroom is how many connections a server lets the account have, and how many
+// are left now, the one that asks included.
+type headroom struct {
+	known      bool
+	most, left int64
+}
+
+func readHeadroom(ctx context.Context, q mysqlconn.Querier) (h headroom, err error) {
 	number := func(query, column string) int64 {
 		rows, e := records(ctx, q, query)
 		if e != nil && !refused(e) {
@@ -111,22 +119,25 @@ func headroom(ctx context.Context, q mysqlconn.Querier) (left int64, known bool,
 	used := number("SHOW GLOBAL STATUS LIKE 'Threads_connected'", "value")
 	account := number("SELECT @@SESSION.max_user_connections AS n", "n") // the account's own limit
 	if most >= 0 && used >= 0 {
-		left, known = most-used+1, true
+		h = headroom{true, most, most - used + 1}
 	}
-	if account > 0 && (!known || account < left) {
-		left, known = account, true
+	if account > 0 && (!h.known || account < h.most) {
+		h = headroom{true, account, account}
 	}
-	return left, known, err
+	return h, err
 }
 
-func judgeHeadroom(left int64, known bool, needed int64, side string) finding {
+// judge: what is connected now may be gone when the task starts.
+func (h headroom) judge(needed int64, side string) finding {
 	switch {
-	case !known:
+	case !h.known:
 		return pass("the %s does not tell its connections", side)
-	case left < needed:
-		return fail(fmt.Sprintf("the %s has %d connections left for the account, the task may take %d", side, left, needed), connectionsRemedy(side))
+	case h.most < needed:
+		return fail(fmt.Sprintf("the %s lets the account have %d connections, the task may take %d", side, h.most, needed), connectionsRemedy(side))
+	case h.left < needed:
+		return alarm(fmt.Sprintf("the %s has %d connections left now, the task may take %d", side, h.left, needed), connectionsRemedy(side))
 	default:
-		return pass("the %s has %d connections left, the task may take %d", side, left, needed)
+		return pass("the %s has %d connections left, the task may take %d", side, h.left, needed)
 	}
 }
 

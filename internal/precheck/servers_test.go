@@ -261,11 +261,15 @@ func TestCapacity_Connections(t *testing.T) {
 	f.config.Spec.Source.MaxConnections, f.config.Spec.Destination.MaxConnections = 99_000, 99_000
 	f.fails("srcConnectionHeadroom", "the task may take 99000", "source.max_connections")
 	f.fails("dstConnectionHeadroom", "the task may take 99000", "destination.max_connections")
+	var most int
+	require.NoError(t, f.src.QueryRowContext(t.Context(), "SELECT @@max_connections").Scan(&most))
+	f.config.Spec.Source.MaxConnections = most
+	f.alarms("srcConnectionHeadroom", "connections left now")
 	f.config.Spec.Source.MaxConnections = 10
 	f.as("SELECT ON `SCHEMA`.*")
 	user := f.config.Source.User
 	run(t, f.source.DB(t, ""), []string{"ALTER USER '" + user + "'@'%' WITH MAX_USER_CONNECTIONS 6"})
-	f.fails("srcConnectionHeadroom", "has 6 connections left for the account, the task may take 10")
+	f.fails("srcConnectionHeadroom", "lets the account have 6 connections, the task may take 10")
 	f.config.Spec.Source.MaxConnections = 6
 	f.passes("srcConnectionHeadroom")
 	ddmFixture(t).passes("dstConnectionHeadroom")
