@@ -23,8 +23,20 @@ func binaryHasher(columns int) *hasher {
 func TestHash_DifferentRowsHaveDifferentSums(t *testing.T) {
 	v := func(s string) row.Value { return row.Value(s) }
 	rows := []row.Row{
-		{v("a.b"), v("c")}, {v("a"), v("b.c")}, {v("ab"), v("c")}, {v("a"), v("bc")}, {v("abc"), v("")}, {v(""), v("abc")},
-		{nil, v("")}, {v(""), nil}, {nil, nil}, {v(""), v("")}, {v("\xff"), nil}, {nil, v("\xff")}, {v("\x00\x00"), v("")}, {v("\x00"), v("\x00")},
+		{v("a.b"), v("c")},
+		{v("a"), v("b.c")},
+		{v("ab"), v("c")},
+		{v("a"), v("bc")},
+		{v("abc"), v("")},
+		{v(""), v("abc")},
+		{nil, v("")},
+		{v(""), nil},
+		{nil, nil},
+		{v(""), v("")},
+		{v("\xff"), nil},
+		{nil, v("\xff")},
+		{v("\x00\x00"), v("")},
+		{v("\x00"), v("\x00")},
 	}
 	h := binaryHasher(2)
 	seen := map[sum]int{}

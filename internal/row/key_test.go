@@ -11,8 +11,20 @@ import (
 func TestRule7_KeysOfDifferentRowsDiffer(t *testing.T) {
 	v := func(s string) Value { return Value(s) }
 	rows := []Row{
-		{v("a.b"), v("c")}, {v("a"), v("b.c")}, {v("ab"), v("c")}, {v("a"), v("bc")}, {v("abc"), v("")}, {v(""), v("abc")},
-		{nil, v("")}, {v(""), nil}, {nil, nil}, {v(""), v("")}, {v("\xff"), nil}, {nil, v("\xff")}, {v("\x00\x00"), v("")}, {v("\x00"), v("\x00")},
+		{v("a.b"), v("c")},
+		{v("a"), v("b.c")},
+		{v("ab"), v("c")},
+		{v("a"), v("bc")},
+		{v("abc"), v("")},
+		{v(""), v("abc")},
+		{nil, v("")},
+		{v(""), nil},
+		{nil, nil},
+		{v(""), v("")},
+		{v("\xff"), nil},
+		{nil, v("\xff")},
+		{v("\x00\x00"), v("")},
+		{v("\x00"), v("\x00")},
 	}
 	seen := map[string]int{}
 	for i, r := range rows {
@@ -46,8 +58,13 @@ func rowOf(data []byte) Row {
 // all values are, whatever the values hold.
 func FuzzKey_DifferentRowsHaveDifferentKeys(f *testing.F) {
 	for _, seed := range [][2]string{
-		{"a.b\x00c", "a\x00b.c"}, {"\xff\x00", "\x00\xff\x00"}, {"\xff\x00\xff\x00", "\x00\x00"}, {"a", "a"}, {"\x01a\x00", "a\x00\x01"},
-		{"\x02ab", "\x01a\x00b"}, {"\x80\x01", "\x80\x00\x01"},
+		{"a.b\x00c", "a\x00b.c"},
+		{"\xff\x00", "\x00\xff\x00"},
+		{"\xff\x00\xff\x00", "\x00\x00"},
+		{"a", "a"},
+		{"\x01a\x00", "a\x00\x01"},
+		{"\x02ab", "\x01a\x00b"},
+		{"\x80\x01", "\x80\x00\x01"},
 	} {
 		f.Add([]byte(seed[0]), []byte(seed[1]))
 	}
