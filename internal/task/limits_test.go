@@ -65,6 +65,7 @@ func TestLimits_EqualSeesEveryField(t *testing.T) {
 		{MBPerSecond: 1}, {RowsPerSecond: 1}, {Windows: []LimitWindow{{From: "01:00"}}}, {TimeZone: "UTC"}, {Apply: true}, {Load: LoadLimits{ThreadsRunning: 1}},
 	} {
 		require.False(t, l.IsZero())
-		require.True(t, l.Equal(l))
+		again := l
+		require.True(t, l.Equal(again))
 	}
 }
