@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync"
@@ -207,15 +208,28 @@ func beatUntilEnd(ctx context.Context, beat any) error {
 	}
 }
 
+// carriedOut sends a command until a worker has answered: on a busy machine the
+// first one may take its time to begin.
+func carriedOut[R any](r *rig, id string, u contract.Update[R], request R) {
+	r.t.Helper()
+	key := uuid.NewString()
+	require.Eventually(r.t, func() bool {
+		_, err := Send(r.t.Context(), r.Service, id, u, request, key)
+		if _, unknown := errors.AsType[*Unknown](err); unknown {
+			return false
+		}
+		require.NoError(r.t, err)
+		return true
+	}, time.Minute, 50*time.Millisecond, u.Name)
+}
+
 // running creates a task and brings it to its incremental phase; workers run.
 func (r *rig) running() string {
 	r.t.Helper()
 	id := r.create(name())
-	_, err := Send(r.t.Context(), r.Service, id, contract.UpdatePrecheck, contract.PrecheckRequest{}, "")
-	require.NoError(r.t, err)
+	carriedOut(r, id, contract.UpdatePrecheck, contract.PrecheckRequest{})
 	r.until(id, func(v contract.View) bool { return v.Precheck.State == "done" })
-	_, err = Send(r.t.Context(), r.Service, id, contract.UpdateStart, contract.StartRequest{}, "")
-	require.NoError(r.t, err)
+	carriedOut(r, id, contract.UpdateStart, contract.StartRequest{})
 	r.until(id, func(v contract.View) bool { return v.Status == lifecycle.IncreStarted })
 	return id
 }
