@@ -124,6 +124,19 @@ func (b *breaker) leave(text string) {
 	}
 }
 
+// heard counts the points that were reached, and what workers said.
+func (b *breaker) heard() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.all
+}
+
+func (b *breaker) hear() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.all++
+}
+
 // pace returns after so many more points, or a tenth of a second: the traffic
 // keeps in step with the engine, however busy the machine is.
 func (b *breaker) pace(ctx context.Context, more int) {

@@ -22,8 +22,12 @@ import (
 	"shardlift/internal/position"
 )
 
-// limit bounds a schedule: what lasts longer hangs.
-const limit = 90 * time.Second
+// A schedule hangs when no point is reached for idle, or when it lasts longer
+// than limit. Both are long because the machine may be busy with other things.
+const (
+	idle  = time.Minute
+	limit = 10 * time.Minute
+)
 
 // run is one schedule under way.
 type run struct {
@@ -56,7 +60,6 @@ type outcome struct {
 func (p *place) execute(ctx context.Context, s schedule) (outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	defer time.AfterFunc(limit-5*time.Second, func() { dump(s.Seed) }).Stop()
 	r := &run{place: p, schedule: s, drained: make(chan struct{}), began: time.Now()}
 	rng := rand.New(rand.NewPCG(s.Seed, 1))
 	first := &writer{db: p.db, rng: rng, shapes: s.shapes}
@@ -76,6 +79,7 @@ func (p *place) execute(ctx context.Context, s schedule) (outcome, error) {
 	}
 	watching, stopWatching := context.WithCancel(ctx)
 	var watch errgroup.Group
+	watch.Go(func() error { r.guard(watching, cancel); return nil })
 	watch.Go(func() error { r.watch(watching, store); return nil })
 	g.Go(func() error { return r.traffic(ctx) })
 	r.serve(ctx)
@@ -86,12 +90,35 @@ func (p *place) execute(ctx context.Context, s schedule) (outcome, error) {
 	if err == nil && len(r.wrong) == 0 && !r.refused {
 		err = r.judge(ctx)
 	}
+	if err == nil && len(r.wrong) == 0 && !r.refused && s.Seed%agreeEvery == 0 {
+		err = r.agree(ctx)
+	}
 	r.checkOwners()
 	return outcome{refused: r.refused, wrong: r.wrong, done: r.breaker.done, reached: r.breaker.points(), starts: r.starts}, err
 }
 
-// dump writes what every goroutine does, shortly before a schedule counts as
-// hanging.
+// guard ends a schedule that hangs.
+func (r *run) guard(ctx context.Context, cancel context.CancelFunc) {
+	last, since := 0, time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Second):
+		}
+		now := r.breaker.heard()
+		if now != last {
+			last, since = now, time.Now()
+		}
+		if time.Since(since) > idle {
+			dump(r.schedule.Seed)
+			cancel()
+			return
+		}
+	}
+}
+
+// dump writes what every goroutine does.
 func dump(seed uint64) {
 	stacks := make([]byte, 8<<20)
 	stacks = stacks[:runtime.Stack(stacks, true)]
@@ -142,7 +169,7 @@ func (r *run) serve(ctx context.Context) {
 		case err == nil:
 			return
 		case ctx.Err() != nil:
-			r.note("hangs: not done within %s (see soak-%d.stacks in %s); the last attempt said: %v", limit, r.schedule.Seed, os.TempDir(), err)
+			r.note("hangs: nothing happened for %s (see soak-%d.stacks in %s), or not done within %s; the last attempt said: %v", idle, r.schedule.Seed, os.TempDir(), limit, err)
 			return
 		case r.starts > maxStarts:
 			r.note("attempt %d still fails: %v", r.starts, err)

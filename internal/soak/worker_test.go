@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"shardlift/internal/fault"
 )
@@ -74,6 +75,14 @@ func work(text string) int {
 	b.consumed = func(left int, hit bool) { tell("left", fmt.Sprint(left, hit)) }
 	a := newAttempt(o.Engine.Attempt, b)
 	a.worker = &worker{dir: o.Dir, tell: tell}
+	go func() { // its parent hears that it goes on, or not
+		for last := 0; ; pause(time.Second) {
+			if now := b.heard(); now != last {
+				last = now
+				tell("alive", "")
+			}
+		}
+	}()
 	e := o.Engine
 	e.under, e.drain = a.under, drain
 	e.owned = func(unit string) { tell("owned", unit) }
@@ -167,6 +176,7 @@ func (r *run) spawn(a *attempt, e engine) error {
 	end := errDead
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		verb, what, _ := strings.Cut(lines.Text(), " ")
+		r.breaker.hear()
 		if verb == "end" {
 			end = endOf(what)
 		} else {
