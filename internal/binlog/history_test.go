@@ -258,7 +258,11 @@ func newPair(t *testing.T, name string) *pair {
 	case name == "mysql97":
 		on(p.replica, fmt.Sprintf("CHANGE REPLICATION SOURCE TO SOURCE_HOST='%s', SOURCE_PORT=%d, SOURCE_USER='%s', SOURCE_PASSWORD='%s', SOURCE_AUTO_POSITION=1, GET_SOURCE_PUBLIC_KEY=1", primary.Host, primary.Port, replicator, replicatorWord), "START REPLICA")
 	default:
-		on(p.replica, fmt.Sprintf("CHANGE MASTER TO MASTER_HOST='%s', MASTER_PORT=%d, MASTER_USER='%s', MASTER_PASSWORD='%s', MASTER_AUTO_POSITION=1", primary.Host, primary.Port, replicator, replicatorWord), "START SLAVE")
+		key := ""
+		if name == "mysql80" {
+			key = ", GET_MASTER_PUBLIC_KEY=1"
+		}
+		on(p.replica, fmt.Sprintf("CHANGE MASTER TO MASTER_HOST='%s', MASTER_PORT=%d, MASTER_USER='%s', MASTER_PASSWORD='%s', MASTER_AUTO_POSITION=1"+key, primary.Host, primary.Port, replicator, replicatorWord), "START SLAVE")
 	}
 	on(primary, "CREATE DATABASE failover", "CREATE TABLE failover.a (id INT PRIMARY KEY, v INT) ENGINE=InnoDB")
 	r.db = primary.DB(t, "failover")
@@ -306,12 +310,10 @@ func (p *pair) promote() {
 	p.board.to(p.replica)
 }
 
-var failoverServers = []string{"mysql97", "mariadb"}
-
 // TestRule9_FailoverToAPromotedReplica: with GTIDs the stream goes on where it
 // was, on the other server.
 func TestRule9_FailoverToAPromotedReplica(t *testing.T) {
-	for _, name := range failoverServers {
+	for _, name := range failoverServers() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := newPair(t, name)
@@ -354,7 +356,7 @@ func TestRule9_FailoverToAPromotedReplica(t *testing.T) {
 // TestRule9_FailoverToAReplicaThatLacksTransactionsStops: what was read is not in
 // the new source's history, for the stream and for every connection of the copy.
 func TestRule9_FailoverToAReplicaThatLacksTransactionsStops(t *testing.T) {
-	for _, name := range failoverServers {
+	for _, name := range failoverServers() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := newPair(t, name)
