@@ -138,6 +138,9 @@ func (i *instance) spawn() error {
 			return fmt.Errorf("remove stale file: %w", err)
 		}
 	}
+	if err := os.MkdirAll(filepath.Join(i.run, "tmp"), 0o700); err != nil {
+		return fmt.Errorf("make a directory for temporary files: %w", err)
+	}
 	log, err := os.OpenFile(filepath.Join(i.run, "server.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return fmt.Errorf("open server log: %w", err)
@@ -161,6 +164,9 @@ func (i *instance) arguments() []string {
 	data := filepath.Join(i.run, "data")
 	args := []string{
 		"--datadir=" + data,
+		// A server that starts removes temporary tables that it finds, those of
+		// its neighbours too (errors 6 and 1017 there).
+		"--tmpdir=" + filepath.Join(i.run, "tmp"),
 		"--socket=server.sock", // below the data directory: a path of any length
 		"--pid-file=server.pid",
 		"--port=" + strconv.Itoa(i.port),
