@@ -72,6 +72,23 @@ func TestServer_RestsUntilSomethingIsDue(t *testing.T) {
 	}
 }
 
+// TestServer_AFailureIsRetriedLater plans a retry; a pause takes it back.
+func TestServer_AFailureIsRetriedLater(t *testing.T) {
+	s := newStage(t)
+	s.failApply, s.failAs = true, fault.ServerFull
+	s.start(copied)
+	require.Eventually(t, func() bool { e := s.view().LastError; return e != nil && e.NextRetryAt != nil }, 20*time.Second, 50*time.Millisecond)
+	require.Equal(t, lifecycle.IncreStarted, s.view().Status)
+	require.Equal(t, lifecycle.Paused, must(s, contract.UpdatePause, contract.PauseRequest{Command: byAlice}).Status)
+	require.Nil(t, s.view().LastError.NextRetryAt)
+	must(s, contract.UpdateResume, contract.ResumeRequest{Command: byAlice})
+	require.Eventually(t, func() bool { return s.open.Load() == 2 }, 20*time.Second, 50*time.Millisecond)
+	require.Nil(t, s.view().LastError)
+	must(s, contract.UpdateStop, contract.StopRequest{Command: byAlice})
+	require.NoError(t, s.GetWorkflow(t.Context(), contract.MigrationID(s.taskID), "").Get(t.Context(), nil))
+	s.keep(contract.MigrationID(s.taskID), "retry-planned")
+}
+
 // TestServer_AStopBeforeTheStartIsReported has no activity at all.
 func TestServer_AStopBeforeTheStartIsReported(t *testing.T) {
 	s := newStage(t)

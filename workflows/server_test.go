@@ -48,8 +48,9 @@ type stage struct {
 	// open counts the long activities that have not returned.
 	open atomic.Int32
 	mu   sync.Mutex
-	// failApply fails the next ApplyBinlog.
+	// failApply fails the next ApplyBinlog, with failAs (fault.Divergence when empty).
 	failApply bool
+	failAs    fault.Definition
 }
 
 // newStage starts workers on queues of this test alone, but for the control queue.
@@ -91,9 +92,12 @@ func (s *stage) play(w worker.Worker) {
 	})
 	answer(contract.ApplyBinlog.Name, func(ctx context.Context, in contract.ApplyIn) (contract.ApplyOut, error) {
 		s.mu.Lock()
-		fail := s.failApply
+		fail, as := s.failApply, s.failAs
 		s.failApply = false
 		s.mu.Unlock()
+		if fail && as.Code != "" {
+			return contract.ApplyOut{}, applicationError(as)
+		}
 		if fail {
 			return contract.ApplyOut{}, applicationError(fault.Divergence)
 		}
