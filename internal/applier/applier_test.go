@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"shardlift/internal/binlog"
+	"shardlift/internal/ddmsim/simtest"
 	"shardlift/internal/fault"
 	"shardlift/internal/position"
 	"shardlift/internal/table"
@@ -116,6 +117,22 @@ func TestRule6_StrictModeReportsWhatSomebodyChanged(t *testing.T) {
 			r.divergeAndReport()
 		})
 	}
+}
+
+// TestRule6_CountingEndsWithTheTransaction: where a refused statement over several
+// shards ends the transaction, nothing that is only counted may stay behind.
+func TestRule6_CountingEndsWithTheTransaction(t *testing.T) {
+	r := newRig(t, "mysql97", true, map[string]string{"regions": "(id INT NOT NULL, name VARCHAR(20), PRIMARY KEY (id))"}, map[string]string{"regions": "BROADCAST"},
+		simtest.With(func(c *simtest.SimConfig) { c.SilentRollback = true }))
+	r.exec("INSERT INTO regions VALUES (1,'a')")
+	r.drain()
+	r.onDestination("INSERT INTO regions VALUES (2,'foreign')")
+	r.together("INSERT INTO regions VALUES (2,'b')", "INSERT INTO regions VALUES (3,'c')", "INSERT INTO regions VALUES (4,'d')")
+	_, err := Run(t.Context(), r.config(r.strict))
+	require.ErrorIs(t, err, fault.Divergence)
+	require.Len(t, rows(t, r.dstDB, "regions"), 2, "rows that were counted after the refused one are there")
+	r.drain()
+	r.requireEqual()
 }
 
 // strict lets a run begin in strict mode: safe mode lasts until the restart's position.

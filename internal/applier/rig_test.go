@@ -60,7 +60,7 @@ func (r *rig) Table(n table.Name) (*table.Table, error) {
 
 // newRig makes the tables on both sides (ddm is what the simulator adds; no
 // entry means a plain destination) and takes the start position.
-func newRig(t *testing.T, sourceName string, sharded bool, create map[string]string, ddm map[string]string) *rig {
+func newRig(t *testing.T, sourceName string, sharded bool, create map[string]string, ddm map[string]string, options ...simtest.Option) *rig {
 	t.Helper()
 	server := testdb.Get(t, sourceName)
 	r := &rig{t: t, tables: map[table.Name]*table.Table{}, mappings: map[*table.Table]*dialect.Mapping{}}
@@ -70,7 +70,7 @@ func newRig(t *testing.T, sourceName string, sharded bool, create map[string]str
 	r.conn = mysqlconn.Config{Host: server.Host, Port: server.Port, User: user, Password: secret.NewText(password), TLS: mysqlconn.TLS{Mode: "disabled"}}
 	dstConn := r.conn
 	if sharded {
-		sim := simtest.Start(t, 4)
+		sim := simtest.Start(t, 4, options...)
 		r.to, r.dstDB = sim.Schema, sim.DB(t)
 		dstConn = mysqlconn.Config{Host: sim.Host, Port: sim.Port, User: sim.User, Password: secret.NewText(sim.Password), TLS: mysqlconn.TLS{Mode: "disabled"}}
 	} else {

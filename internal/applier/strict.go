@@ -108,12 +108,19 @@ func (a *applier) countShard(ctx context.Context, items []*item) (found []Diverg
 	for _, it := range items {
 		some, err := a.countEach(ctx, s, it)
 		found = append(found, some...)
+		if errors.Is(err, errMayHaveEnded) {
+			return found, nil
+		}
 		if err != nil {
 			return found, err
 		}
 	}
 	return found, nil
 }
+
+// errMayHaveEnded: a refused statement over several shards may have ended the
+// transaction, so that what follows would be committed at once (vtgate).
+var errMayHaveEnded = errors.New("the transaction may have ended")
 
 // listedDivergences is how many rows of one window get a line of their own in
 // the task's log; the metadata has them all.
@@ -152,6 +159,9 @@ func (a *applier) countEach(ctx context.Context, s session, it *item) ([]Diverge
 			}
 			if err != nil || affected != want {
 				found = append(found, divergence(st.fold.mapping, one[0], st.kind, affected, err != nil))
+			}
+			if err != nil && it.place.shard < 0 {
+				return found, errMayHaveEnded
 			}
 		}
 	}

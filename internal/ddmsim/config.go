@@ -41,6 +41,11 @@ type Config struct {
 	// (FREE) each shard commits on its own, and a failure leaves the first ones
 	// committed (D-60).
 	XA bool
+	// SilentRollback rolls the whole transaction back when a statement fails that
+	// went to several shards, and ends it: what follows runs on its own, and
+	// COMMIT says OK. vtgate does so (measured on 24.0). Otherwise such a
+	// transaction takes nothing but ROLLBACK.
+	SilentRollback bool
 	// NoRowLocks refuses SELECT … FOR UPDATE and LOCK IN SHARE MODE.
 	NoRowLocks bool
 	// NoKill refuses KILL; kill physical stays.

@@ -49,6 +49,31 @@ func TestFaults_NodeDown(t *testing.T) {
 	require.Equal(t, [][]string{{"0"}, {"1"}}, rows(t, db, "SELECT id FROM o ORDER BY id"))
 }
 
+// A statement over several shards that fails ends its transaction without a
+// word: what follows is not undone by ROLLBACK, and COMMIT says OK.
+func TestSilentRollback_EndsTheTransaction(t *testing.T) {
+	s := simtest.Start(t, 2, simtest.With(func(c *simtest.SimConfig) { c.SilentRollback = true }))
+	db := s.DB(t)
+	exec(t, db, "CREATE TABLE o (id BIGINT PRIMARY KEY, v INT) DBPARTITION BY MOD_HASH(id)")
+	exec(t, db, "INSERT INTO o VALUES (1,1)")
+	tx, err := db.Begin()
+	require.NoError(t, err)
+	exec(t, tx, "INSERT INTO o VALUES (2,2)")
+	_, err = tx.Exec("INSERT INTO o VALUES (1,9),(4,4)")
+	require.EqualValues(t, 1062, numberOf(err))
+	exec(t, tx, "INSERT INTO o VALUES (6,6)")
+	require.NoError(t, tx.Rollback())
+	require.Equal(t, [][]string{{"1"}, {"6"}}, rows(t, db, "SELECT id FROM o ORDER BY id"))
+
+	tx, err = db.Begin()
+	require.NoError(t, err)
+	exec(t, tx, "INSERT INTO o VALUES (8,8)")
+	_, err = tx.Exec("INSERT INTO o VALUES (1,9)")
+	require.EqualValues(t, 1062, numberOf(err), "on one shard the statement alone fails")
+	require.NoError(t, tx.Commit())
+	require.Equal(t, [][]string{{"8"}}, rows(t, db, "SELECT id FROM o WHERE id = 8"))
+}
+
 // A node that is really killed breaks the transaction, and comes back.
 func TestFaults_NodeKilled(t *testing.T) {
 	own := testdb.Own(t, "mysql97")

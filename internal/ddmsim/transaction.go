@@ -316,6 +316,10 @@ func (ss *session) write(schema string, calls []call) ([]*sqltypes.Result, error
 	if ss.tx != nil || len(calls) == 1 {
 		results, err := ss.each(schema, calls, false)
 		if err != nil && ss.tx != nil && len(calls) > 1 {
+			if ss.server.cfg.SilentRollback {
+				ss.rollback()
+				return results, err
+			}
 			ss.tx.broken = true // some shards may have the statement, some not
 		}
 		return results, err

@@ -57,7 +57,7 @@ type moveOptions struct {
 	policy   *api.Policy
 }
 
-// newMove makes both sides, fills the source and creates the task.
+// newMove makes both sides and the task.
 func (s *system) newMove(sourceName string, o moveOptions) *move {
 	t := s.t
 	t.Helper()
@@ -89,6 +89,14 @@ func (s *system) newMove(sourceName string, o moveOptions) *move {
 		}
 		m.exec(m.dst, "CREATE TABLE "+table.name+" "+table.columns+charset+ddm)
 	}
+	m.create(server, destination, o)
+	return m
+}
+
+// create fills the source and creates the task.
+func (m *move) create(server *testdb.Server, destination api.EndpointFile, o moveOptions) {
+	t := m.t
+	t.Helper()
 	m.fill(o.rows)
 	user, password := server.Account(t, fmt.Sprintf("SELECT, SHOW VIEW, EVENT, LOCK TABLES ON `%s`.*", m.schema), "REPLICATION SLAVE, REPLICATION CLIENT, RELOAD ON *.*")
 	m.user, m.password = user, password
@@ -101,11 +109,10 @@ func (s *system) newMove(sourceName string, o moveOptions) *move {
 		Source:      api.EndpointFile{Host: server.Host, Port: &server.Port, User: user, Password: &password},
 		Destination: destination, Objects: []api.ObjectRule{{Schema: m.schema, To: &m.to}}, Limits: o.limits, Policy: o.policy,
 	}
-	answer, err := s.api.CreateTaskWithResponse(t.Context(), &api.CreateTaskParams{}, body)
+	answer, err := m.api.CreateTaskWithResponse(t.Context(), &api.CreateTaskParams{}, body)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusCreated, answer.StatusCode(), "%s", answer.Body)
 	m.id = answer.JSON201.ID
-	return m
 }
 
 func (m *move) exec(db *sql.DB, statement string) {
