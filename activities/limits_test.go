@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -119,4 +120,30 @@ func TestBusy_NamesFigureAndLimit(t *testing.T) {
 		require.Equal(t, want, busy(p, limits))
 	}
 	require.Empty(t, busy(source.Pressure{ThreadsRunning: -1, HistoryList: -1, ReplicaLag: -1}, task.LoadLimits{ThreadsRunning: 1, HistoryList: 1, ReplicaLagSeconds: 1}))
+}
+
+// TestSourceLoad_AsksTheRealServer: running statements make the source busy.
+func TestSourceLoad_AsksTheRealServer(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	resolved, err := r.tasks.task(t.Context(), r.ref)
+	require.NoError(t, err)
+	src, err := openSource(t.Context(), resolved, 1)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, src.Close()) })
+	ctx, cancel := context.WithCancel(t.Context())
+	var sleepers sync.WaitGroup
+	db := r.server.DB(t, r.source)
+	for range 5 {
+		sleepers.Go(func() { _, _ = db.ExecContext(ctx, "DO SLEEP(30)") })
+	}
+	require.Eventually(t, func() bool {
+		reason, err := sourceLoad(src)(t.Context(), task.LoadLimits{ThreadsRunning: 4})
+		return err == nil && strings.HasPrefix(reason, "the source runs ")
+	}, 10*time.Second, 50*time.Millisecond)
+	reason, err := sourceLoad(src)(t.Context(), task.LoadLimits{ThreadsRunning: 100_000, ReplicaLagSeconds: 1, HistoryList: 1 << 40})
+	require.NoError(t, err)
+	require.Empty(t, reason)
+	cancel()
+	sleepers.Wait()
 }
