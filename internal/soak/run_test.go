@@ -158,8 +158,8 @@ func (r *run) head(ctx context.Context) (position.Position, error) {
 	return p, err
 }
 
-// maxStarts bounds the attempts of a schedule: each fault ends one or two.
-const maxStarts = 4 * (maxFaults + 2)
+// maxStarts bounds the attempts of a schedule; while a server is away they are many.
+const maxStarts = 200
 
 // serve makes attempts, as Temporal does, until one ends well.
 func (r *run) serve(ctx context.Context) {

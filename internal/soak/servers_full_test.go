@@ -16,27 +16,34 @@ import (
 )
 
 // TestNode_DiskIsFull: a real server on a file system without room. Its writes
-// wait or fail; when somebody makes room, the work goes on.
+// wait or fail, or it ends itself (binlog_error_action); when somebody has made
+// room and it runs again, the work goes on.
 func TestNode_DiskIsFull(t *testing.T) {
-	dir := t.TempDir()
-	if out, err := exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", "size=700m", "shardlift-test", dir).CombinedOutput(); err != nil {
+	node := testdb.Own(t, "mysql80")
+	node.Stop(t)
+	copied := filepath.Join(t.TempDir(), "data")
+	require.NoError(t, exec.Command("cp", "-a", node.DataDir, copied).Run())
+	mount := exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", "size=700m", "shardlift-test", node.DataDir)
+	if out, err := mount.CombinedOutput(); err != nil {
 		t.Skipf("no small file system can be mounted: %s", out)
 	}
-	defer func() { require.NoError(t, exec.Command("umount", dir).Run()) }()
-	data := filepath.Join(dir, "server")
-	node, err := testdb.Start(t.Context(), "mysql80", data)
-	require.NoError(t, err)
-	defer func() { _ = node.Close() }()
+	t.Cleanup(func() { _ = exec.Command("umount", "-l", node.DataDir).Run() })
+	require.NoError(t, exec.Command("sh", "-c", `cp -a "$0"/. "$1"`, copied, node.DataDir).Run())
+	node.Start(t)
 	p := newPlaceOn(t, testdb.Get(t, "mysql97"), true, simtest.OnServers(node, testdb.Get(t, "mysql80")))
-	filler := filepath.Join(dir, "filler")
 	p.named = map[kind]func(){full: func() {
+		filler := filepath.Join(node.DataDir, "filler")
 		file, err := os.Create(filler)
 		require.NoError(t, err)
-		for block := make([]byte, 1<<20); err == nil; {
+		for block := make([]byte, 1<<16); err == nil; {
 			_, err = file.Write(block)
 		}
 		require.NoError(t, file.Close())
-		time.AfterFunc(3*time.Second, func() { _ = os.Remove(filler) })
+		pause(3 * time.Second)
+		require.NoError(t, os.Remove(filler))
+		if p.nodes[0].PingContext(t.Context()) != nil {
+			node.Start(t)
+		}
 	}}
 	p.moved(t, schedule{sharded: true}, trouble{"copier.write.before", 2, full}, trouble{"applier.write.before", 1, full})
 }
