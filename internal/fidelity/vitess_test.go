@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -126,6 +127,16 @@ func crashes(t *testing.T, c *testvitess.Cluster, to product) {
 		require.Equal(t, w.c.read(t, []*sql.DB{m.db}), w.c.read(t, m.to.storage), w.c.name)
 	}
 	m.requireConsistent()
+
+	// A row that stands on a wrong shard, beside the right one, is found.
+	name := writers[0].c.name
+	_, err = m.to.storage[1].ExecContext(t.Context(), "INSERT INTO "+name+" SELECT * FROM `vt_"+m.to.schema+"_-80`."+name+" LIMIT 1")
+	require.NoError(t, err)
+	m.box++
+	require.NotEqual(t, checkpoint.ResultConsistent, m.compare().Result)
+	found, _, err := m.store.Differences(t.Context(), fmt.Sprintf("c%d", m.box), "", 20)
+	require.NoError(t, err)
+	require.Contains(t, fmt.Sprint(found), "misplaced")
 }
 
 func (m *move) tryAcquire(unit string) (*checkpoint.Fence, error) {

@@ -84,6 +84,7 @@ func TestVitess(t *testing.T) {
 	t.Run("ZeroIsKept", r.zeroIsKept)
 	t.Run("Sequences", r.sequences)
 	t.Run("LongResults", r.longResults)
+	t.Run("OwnedLookups", r.ownedLookups)
 	t.Run("PreCheck", r.preCheck)
 	t.Run("FenceHoldsEveryShard", r.fenceHoldsEveryShard)
 	t.Run("FenceRefused", r.fenceRefused)
@@ -336,6 +337,28 @@ func (r *rig) longResults(t *testing.T) {
 		deleted += n
 	}
 	require.Equal(t, int64(rows), deleted)
+}
+
+// ownedLookups: what the pre-check refuses does not work.
+func (r *rig) ownedLookups(t *testing.T) {
+	_, err := r.db.ExecContext(t.Context(), "CREATE TABLE facts_meta.by_name (name INT NOT NULL, id VARBINARY(16), PRIMARY KEY (name))")
+	require.NoError(t, err)
+	m := r.mapping(t, "owning")
+	one := []row.Row{{row.Value("1"), row.Value("5")}}
+	r.write(t, r.dst.Dialect().Insert(m, one))
+	s, err := r.dst.Session(t.Context())
+	require.NoError(t, err)
+	defer func() { require.NoError(t, s.Close()) }()
+	_, err = s.Exec(t.Context(), "SET SESSION innodb_lock_wait_timeout = 1")
+	require.NoError(t, err)
+	require.NoError(t, s.Begin(t.Context()))
+	for _, statement := range r.dst.Dialect().Replace(m, one) {
+		if _, err = s.Exec(t.Context(), statement.SQL); err != nil {
+			break
+		}
+	}
+	require.Error(t, err, "if this works, owned lookup vindexes need not be refused")
+	require.NoError(t, s.Rollback(t.Context()))
 }
 
 func (r *rig) preCheck(t *testing.T) {
