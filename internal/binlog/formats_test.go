@@ -239,7 +239,7 @@ type endlessFeed struct {
 	repeat     int
 }
 
-func (f *endlessFeed) next(context.Context, <-chan time.Time) ([]byte, error) {
+func (f *endlessFeed) next(ctx context.Context, _ <-chan time.Time) ([]byte, error) {
 	if len(f.head) > 0 {
 		e := bytes.Clone(f.head[0]) // as from a connection
 		f.head = f.head[1:]
@@ -247,11 +247,11 @@ func (f *endlessFeed) next(context.Context, <-chan time.Time) ([]byte, error) {
 	}
 	if f.repeat > 0 {
 		f.head, f.repeat = f.body, f.repeat-1
-		return f.next(nil, nil)
+		return f.next(ctx, nil)
 	}
 	if len(f.tail) > 0 {
 		f.head, f.tail = f.tail, nil
-		return f.next(nil, nil)
+		return f.next(ctx, nil)
 	}
 	return nil, io.EOF
 }
