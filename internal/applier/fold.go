@@ -118,16 +118,27 @@ func (f *fold) strict() plan {
 		case f.keysDiffer(e):
 			p.deletes = append(p.deletes, e.before)
 			p.inserts = append(p.inserts, e.after)
-		case !f.written(e):
-		case f.mapping.Rewrite:
-			p.deletes = append(p.deletes, e.before)
-			p.inserts = append(p.inserts, e.after)
 		default:
-			p.upserts = append(p.upserts, e.after)
+			f.change(&p, e)
 		}
 	}
 	f.sort(p)
 	return p
+}
+
+// change plans an effect that leaves a row of the same keys. It is an upsert
+// unless its count would not be known (dialect.Mapping.Changes) or the upsert
+// would change more than it says (Rewrite).
+func (f *fold) change(p *plan, e *effect) {
+	written, surely := f.mapping.Changes(e.before, e.after)
+	switch {
+	case !written:
+	case surely && !f.mapping.Rewrite:
+		p.upserts = append(p.upserts, e.after)
+	default:
+		p.deletes = append(p.deletes, e.before)
+		p.inserts = append(p.inserts, e.after)
+	}
 }
 
 // keysDiffer says whether any column of any unique index of either side changes
@@ -141,13 +152,6 @@ func (f *fold) keysDiffer(e *effect) bool {
 		}
 	}
 	return false
-}
-
-// written says whether a column that the destination has changes at all.
-func (f *fold) written(e *effect) bool {
-	return slices.ContainsFunc(f.mapping.Pairs, func(p dialect.Pair) bool {
-		return !same(e.before[p.Source], e.after[p.Source])
-	})
 }
 
 func same(a, b row.Value) bool { return (a == nil) == (b == nil) && bytes.Equal(a, b) }

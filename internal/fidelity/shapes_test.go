@@ -229,3 +229,28 @@ func TestItem2_ColumnThatTheDestinationComputes(t *testing.T) {
 	require.ErrorIs(t, m.tryCopy(), fault.ColumnMismatch)
 	require.Equal(t, contract.Failed, m.precheck("dbTableStructureConsistency").Verdict)
 }
+
+// MySQL 5.7 copies a whole double as an integer; an application that then stores
+// the integer changes nothing on the destination, and nobody else did either:
+// strict mode must not take it for a divergence. The same with two codes of one
+// character.
+func TestItem1_ChangesThatTheDestinationDoesNotSee(t *testing.T) {
+	t.Parallel()
+	for _, to := range []product{plain("mysql97"), simulator("mysql57")} {
+		m := newMove(t, "mysql57", to)
+		m.create("t", "id INT NOT NULL PRIMARY KEY, j JSON, c VARCHAR(9) CHARACTER SET cp932", "id INT NOT NULL PRIMARY KEY, j JSON, c VARCHAR(9) CHARACTER SET utf8mb4", "id")
+		m.exec("INSERT INTO t VALUES (1, '[1.0]', _cp932 x'FA54'), (2, '[2.0]', 'x')")
+		m.plan(10)
+		m.copy()
+		m.follow(func() {
+			m.settle()
+			m.exec("UPDATE t SET j = '[1]' WHERE id = 1", "UPDATE t SET c = _cp932 x'81CA' WHERE id = 1", "UPDATE t SET j = '[2]', c = 'y' WHERE id = 2", "UPDATE t SET j = '[3.0]'")
+		})
+		var there []string
+		for _, db := range m.to.storage {
+			there = append(there, textRows(t, db, "SELECT id, JSON_TYPE(JSON_EXTRACT(j, '$[0]')), HEX(c) FROM t")...)
+		}
+		require.ElementsMatch(t, []string{"1 DOUBLE EFBFA2", "2 DOUBLE 79"}, there)
+		m.requireConsistent()
+	}
+}
