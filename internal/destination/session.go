@@ -120,7 +120,7 @@ func (s *Session) send(ctx context.Context, point, statement string) (result sql
 func (s *Session) Query(ctx context.Context, query string) (*sql.Rows, error) {
 	var rows *sql.Rows
 	err := faultpoint.Around(ctx, "session.query", func(ctx context.Context) (err error) {
-		rows, err = s.conn.QueryContext(ctx, query)
+		rows, err = s.conn.QueryContext(ctx, query) //nolint:rowserrcheck,sqlclosecheck // the caller does both
 		return err
 	})
 	if err != nil {

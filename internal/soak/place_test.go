@@ -121,18 +121,20 @@ func (p *place) make(ctx context.Context, shapes []shape) error {
 		destination = append(destination, shapes[i].create(true)+rule)
 	}
 	made := strings.Join(append(source, destination...), ";")
+	var before []string // children first
+	for _, name := range slices.Backward(p.tables) {
+		if p.made == made {
+			name = "DELETE FROM " + name
+		} else {
+			name = "DROP TABLE " + name
+		}
+		before = append(before, name)
+	}
 	if p.made == made {
-		for i := len(p.tables) - 1; i >= 0; i-- {
-			source[i], destination[i] = "DELETE FROM "+p.tables[i], "DELETE FROM "+p.tables[i]
-		}
-		slices.Reverse(source) // children first
+		source, destination = before, before
 	} else {
-		p.made = ""
-		for i := len(p.tables) - 1; i >= 0; i-- {
-			source = append([]string{"DROP TABLE " + p.tables[len(p.tables)-1-i]}, source...)
-			destination = append([]string{"DROP TABLE " + p.tables[i]}, destination...)
-		}
-		p.tables = nil
+		source, destination = slices.Concat(before, source), slices.Concat(before, destination)
+		p.made, p.tables = "", nil
 	}
 	for _, statement := range source {
 		if _, err := p.db.ExecContext(ctx, statement); err != nil {
