@@ -128,7 +128,7 @@ func (f *syncerFeed) start(c Config, file string, offset uint32) (streamer *repl
 // net_write_timeout.
 func attemptID(id uint32) uint32 {
 	const varied = 1<<12 - 1
-	return id&^varied | rand.Uint32()&varied
+	return id&^varied | (1 + rand.Uint32N(varied)) // 0 is no server id: go-mysql panics
 }
 
 // prepare sets what the dump's session needs, and makes sure that this very

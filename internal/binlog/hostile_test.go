@@ -121,3 +121,11 @@ func requireEnds(t *testing.T, port int) {
 	require.NotContains(t, err.Error(), "goroutine")
 	require.NoError(t, ctx.Err(), "it hung")
 }
+
+// A server id of 0 is refused with a panic by go-mysql, outside of any recover.
+func TestAttemptID_IsNeverZero(t *testing.T) {
+	for range 100_000 {
+		require.NotZero(t, attemptID(0))
+		require.Equal(t, uint32(0xabcde000), attemptID(0xabcdefff)&^uint32(0xfff))
+	}
+}
