@@ -69,11 +69,11 @@ func TestNodes_SourceIsOneOfThem(t *testing.T) {
 }
 
 func TestWayBack_NeedsBinlogs(t *testing.T) {
-	f := serverFixture(t, testdb.Get(t, "mysql57"), testdb.Own(t, "mysql97", "--gtid-mode=ON", "--enforce-gtid-consistency=ON"))
+	f := serverFixture(t, testdb.Get(t, "mysql57"), testdb.Own(t, "mysql57", "--gtid-mode=ON", "--enforce-gtid-consistency=ON", "--log-slave-updates"))
 	f.passes("dstWayBack")
 	f.onTarget("SET GLOBAL binlog_format = 'STATEMENT'")
 	f.alarms("dstWayBack", "destination: binlog_format is STATEMENT")
-	f = serverFixture(t, testdb.Get(t, "mysql57"), testdb.Own(t, "mysql97", "--skip-log-bin"))
+	f = serverFixture(t, testdb.Get(t, "mysql57"), testdb.Own(t, "mysql57", "--skip-log-bin"))
 	f.alarms("dstWayBack", "destination: no binlog")
 }
 

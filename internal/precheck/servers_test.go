@@ -81,10 +81,11 @@ func TestServers_TablesEncryptedAtRest(t *testing.T) {
 }
 
 func TestServers_Masking(t *testing.T) {
-	f := serverFixture(t, testdb.Own(t, "mysql80"), testdb.Own(t, "mysql80"))
+	own := testdb.Own(t, "mysql80")
+	f := serverFixture(t, own, own)
 	f.passes("sourceCheckDynamicMasking")
 	f.passes("targetCheckDynamicMasking")
-	f.both("INSERT INTO mysql.component (component_group_id, component_urn) VALUES (1, 'file://component_masking')")
+	f.onSource("INSERT INTO mysql.component (component_group_id, component_urn) VALUES (1, 'file://component_masking')")
 	f.alarms("sourceCheckDynamicMasking", "component file://component_masking")
 	f.alarms("targetCheckDynamicMasking", "component file://component_masking")
 	ddmFixture(t).check("targetCheckDynamicMasking")
@@ -214,14 +215,7 @@ func TestBinlog_DumpIsTried(t *testing.T) {
 	}
 }
 
-func TestBinlog_Compressed(t *testing.T) {
-	plainFixture(t, "mysql80").passes("srcBinlogCompression", "is not compressed")
-	f := serverFixture(t, testdb.Own(t, "mysql97"), testdb.Get(t, "mysql97"))
-	f.onSource("SET GLOBAL binlog_transaction_compression = ON")
-	f.passes("srcBinlogCompression", "unpack it as a stream")
-}
-
-func TestBinlog_PurgedBeforeTheCopyEnds(t *testing.T) {
+func TestBinlog_PurgedBeforeTheCopyEndsAndCompressed(t *testing.T) {
 	f := serverFixture(t, testdb.Own(t, "mysql97"), testdb.Get(t, "mysql97"))
 	f.onSource("CREATE TABLE a (id INT PRIMARY KEY) STATS_PERSISTENT=1", "INSERT INTO a VALUES (1)", "ANALYZE TABLE a", "SET GLOBAL binlog_expire_logs_seconds = 3600")
 	f.passes("srcBinlogPurgeHorizon", "the copy takes about a minute")
@@ -233,6 +227,10 @@ func TestBinlog_PurgedBeforeTheCopyEnds(t *testing.T) {
 	f.passes("srcBinlogPurgeHorizon", "57 hours")
 	f.onSource("SET GLOBAL binlog_expire_logs_seconds = 0")
 	f.passes("srcBinlogPurgeHorizon", "does not purge by age")
+
+	f.passes("srcBinlogCompression", "is not compressed")
+	f.onSource("SET GLOBAL binlog_transaction_compression = ON")
+	f.passes("srcBinlogCompression", "unpack it as a stream")
 }
 
 // pretendBytes makes the server's statistics say that a table is large.
@@ -276,7 +274,7 @@ func TestCapacity_Connections(t *testing.T) {
 }
 
 func TestCapacity_Disk(t *testing.T) {
-	f := serverFixture(t, testdb.Own(t, "mysql80"), testdb.Get(t, "mysql97"))
+	f := plainFixture(t, "mysql80")
 	f.both("CREATE TABLE a (id INT PRIMARY KEY)")
 	f.onSource("INSERT INTO a VALUES (1)", "ANALYZE TABLE a")
 	f.passes("dstDbDiskSize", "the rows need about")
