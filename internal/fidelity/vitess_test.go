@@ -49,8 +49,8 @@ func TestVitess_ValuesAndKeys(t *testing.T) {
 	}
 	c := testvitess.Start(t, keyspaces)
 	t.Run("every type", func(t *testing.T) { everyType(t, "mysql97", vitess(c, "types", "xxhash")) })
-	t.Run("keys", func(t *testing.T) { keysWhileWritten(t, "mysql97", vitess(c, "keys", "hash"), 1, 40) })
-	t.Run("keys of an unknown shard", func(t *testing.T) { keysWhileWritten(t, "mysql80", vitess(c, "texts", "unicode_loose_xxhash"), 2, 20) })
+	t.Run("keys", func(t *testing.T) { keysWhileWritten(t, "mysql97", vitess(c, "keys", "hash"), 1, 20) })
+	t.Run("keys of an unknown shard", func(t *testing.T) { keysWhileWritten(t, "mysql80", vitess(c, "texts", "unicode_loose_xxhash"), 2, 10) })
 	t.Run("shapes", func(t *testing.T) { everyShape(t, "mysql97", vitess(c, "shapes", "xxhash")) })
 	t.Run("crashes", func(t *testing.T) { crashes(t, c, vitess(c, "crash", "xxhash")) })
 }

@@ -61,7 +61,7 @@ func Start(t testing.TB, keyspaces []Keyspace, args ...string) *Cluster {
 		MySQL: testdb.Own(t, "mysql97", "--max-connections=1000"),
 	}
 	var err error
-	c.dir, err = os.MkdirTemp("", "testvitess-")
+	c.dir, err = os.MkdirTemp("", "testvitess-") //nolint:usetesting // t.TempDir is closed to nobody
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(c.dir) })
 	require.NoError(t, os.Chmod(c.dir, 0o755))
