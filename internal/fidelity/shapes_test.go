@@ -243,8 +243,10 @@ func TestItem1_ChangesThatTheDestinationDoesNotSee(t *testing.T) {
 		m.plan(10)
 		m.copy()
 		m.follow(func() {
-			m.settle()
-			m.exec("UPDATE t SET j = '[1]' WHERE id = 1", "UPDATE t SET c = _cp932 x'81CA' WHERE id = 1", "UPDATE t SET j = '[2]', c = 'y' WHERE id = 2", "UPDATE t SET j = '[3.0]'")
+			for _, s := range []string{"UPDATE t SET j = '[1]' WHERE id = 1", "UPDATE t SET c = _cp932 x'81CA' WHERE id = 1", "UPDATE t SET j = '[2]', c = 'y' WHERE id = 2", "UPDATE t SET j = '[3.0]'"} {
+				m.settle() // each in a window of its own
+				m.exec(s)
+			}
 		})
 		var there []string
 		for _, db := range m.to.storage {
