@@ -43,7 +43,7 @@ func TestRules_NameTestsThatExist(t *testing.T) {
 			}
 		}
 	}
-	want := []string{"The fence"}
+	want := []string{"The fence", "Servers that fail"}
 	for i := range 13 {
 		want = append(want, fmt.Sprintf("Rule %d", i+1))
 	}
