@@ -87,7 +87,7 @@ test/full: build ## as test, with the tests that take longer (tag full), the dem
 SOAK ?= 10m
 SEED ?=
 .PHONY: soak
-soak: ## break the data path at random for a time (SOAK=1h), or one schedule again (SEED=123)
+soak: $(BIN)/testservers ## break the data path at random for a time (SOAK=1h), or one schedule again (SEED=123)
 	$(BIN)/testservers up mysql97
 	SOAK='$(SOAK)' SEED='$(SEED)' $(GO) test -tags=faultpoint -count=1 -timeout 0 -v -run TestSoak ./internal/soak
 

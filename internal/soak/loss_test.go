@@ -89,6 +89,7 @@ func (f *forgetful) requireLogged(text string) {
 // commits while no attempt runs. The next one finds that its mark is behind, and
 // applies again from there, though the source is quiet.
 func TestLoss_OfAppliedCommitsIsMadeGood(t *testing.T) {
+	t.Parallel()
 	for node := range 2 {
 		t.Run(fmt.Sprintf("node %d", node), func(t *testing.T) {
 			f := newForgetful(t)
@@ -119,6 +120,7 @@ func TestLoss_OfAppliedCommitsIsMadeGood(t *testing.T) {
 // The node forgets between two windows of one run, whose idle connections notice
 // nothing: the mark of the next window does.
 func TestLoss_WhileARunGoesOnIsNoticed(t *testing.T) {
+	t.Parallel()
 	f := newForgetful(t)
 	require.NoError(t, f.attempt(nil))
 	f.write(60)
@@ -143,6 +145,7 @@ func TestLoss_WhileARunGoesOnIsNoticed(t *testing.T) {
 // What is forgotten may be the fence's own token: the attempt writes no more, and
 // the next one makes the loss good.
 func TestLoss_OfTheFenceEndsTheAttempt(t *testing.T) {
+	t.Parallel()
 	f := newForgetful(t)
 	require.NoError(t, f.attempt(nil))
 	require.NoError(t, f.remember(t.Context(), 1))
@@ -163,6 +166,7 @@ func TestLoss_OfTheFenceEndsTheAttempt(t *testing.T) {
 
 // A node forgets chunks that are done: they are copied again.
 func TestLoss_OfCopiedChunksCopiesThemAgain(t *testing.T) {
+	t.Parallel()
 	for _, fullOnly := range []bool{false, true} {
 		t.Run(fmt.Sprintf("full only %v", fullOnly), func(t *testing.T) {
 			f := newForgetful(t)
@@ -190,6 +194,7 @@ func TestLoss_OfCopiedChunksCopiesThemAgain(t *testing.T) {
 // A node forgets rows of the copy when the copy is over: the stream does not hold
 // them, so the task stops instead of leaving holes.
 func TestLoss_OfTheCopyIsRefused(t *testing.T) {
+	t.Parallel()
 	f := newForgetful(t)
 	require.NoError(t, f.remember(t.Context(), 1))
 	require.NoError(t, f.attempt(nil))

@@ -19,6 +19,7 @@ import (
 // wait or fail, or it ends itself (binlog_error_action); when somebody has made
 // room and it runs again, the work goes on.
 func TestNode_DiskIsFull(t *testing.T) {
+	t.Parallel()
 	node := testdb.Own(t, "mysql80")
 	node.Stop(t)
 	copied := filepath.Join(t.TempDir(), "data")
@@ -51,6 +52,7 @@ func TestNode_DiskIsFull(t *testing.T) {
 // TestNode_ComesBackFromASnapshot: a data node is killed and comes back with an
 // older copy of its files, as after a fail-over with loss.
 func TestNode_ComesBackFromASnapshot(t *testing.T) {
+	t.Parallel()
 	node := testdb.Own(t, "mysql57")
 	p := newPlaceOn(t, testdb.Get(t, "mysql97"), true, simtest.OnServers(testdb.Get(t, "mysql57"), node))
 	copied := filepath.Join(t.TempDir(), "data")

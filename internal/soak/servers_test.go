@@ -33,6 +33,7 @@ func (p *place) moved(t *testing.T, s schedule, troubles ...trouble) outcome {
 
 // TestNode_RestartsInCopyAndApply: a data node is killed and starts again.
 func TestNode_RestartsInCopyAndApply(t *testing.T) {
+	t.Parallel()
 	node := testdb.Own(t, "mysql57")
 	p := newPlaceOn(t, testdb.Get(t, "mysql97"), true, simtest.OnServers(node, testdb.Get(t, "mysql57")))
 	p.named = map[kind]func(){restart: func() { node.Kill(t); node.Start(t) }}
@@ -42,6 +43,7 @@ func TestNode_RestartsInCopyAndApply(t *testing.T) {
 
 // TestSource_RestartsInCopyAndApply: the source is killed and starts again.
 func TestSource_RestartsInCopyAndApply(t *testing.T) {
+	t.Parallel()
 	source := testdb.Own(t, "mysql97")
 	p := newPlaceOn(t, source, true, simtest.On("mysql80", "mysql80"))
 	p.named = map[kind]func(){restart: func() { source.Kill(t); source.Start(t) }}
@@ -52,6 +54,7 @@ func TestSource_RestartsInCopyAndApply(t *testing.T) {
 // TestNode_IsFullForAWhile: the data node answers 1114 and 1021 to every write;
 // each attempt ends with the same remedy, and when there is room the work goes on.
 func TestNode_IsFullForAWhile(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t, true)
 	p.named = map[kind]func(){full: func() {
 		faults := p.sim.Server.Faults()
