@@ -98,6 +98,13 @@ func (l *lane) read(ctx context.Context, m *dialect.Mapping, r table.KeyRange) (
 	if err != nil && !more {
 		return p, false, err
 	}
+	// A server that takes over and lacks transactions which these rows may show is
+	// refused by every connection from now on (rule 9).
+	seen, err := l.Source.Low(ctx)
+	if err != nil {
+		return p, false, fmt.Errorf("read the source's position: %w", err)
+	}
+	l.Source.Pin(seen)
 	if n := len(p.rows); n > 0 {
 		p.last = source.Bound(p.rows[n-1].Pick(m.Primary))
 		for i, raw := range p.rows {
