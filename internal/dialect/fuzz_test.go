@@ -129,3 +129,23 @@ func requireRow(t *testing.T, scan func(...any) error, want row.Row) {
 	require.Equal(t, binary.BigEndian.Uint64(want[5]), math.Float64bits(double), "double")
 	require.Equal(t, binary.BigEndian.Uint32(want[6]), math.Float32bits(single), "float")
 }
+
+// TestLiteral_BytesThatAreNoTextAreHex: a quoted string is text of the
+// connection's character set; other bytes in it are refused by some servers and
+// changed by others.
+func TestLiteral_BytesThatAreNoTextAreHex(t *testing.T) {
+	for charset, values := range map[string][]string{
+		"utf8mb4": {"\xe9", "\xff\xfe", "a\xc3", "\xed\xa0\x80"},
+		"utf8mb3": {"\xe9"},
+		"latin1":  {"\xe9", "\xc3\xa9"},
+		"gbk":     {"\x81\\"},
+		"ucs2":    {"\x00a"},
+		"swe7":    {"a"},
+	} {
+		c := table.Column{Type: table.TypeText, Charset: charset}
+		for _, v := range values {
+			text := string(dialect.AppendLiteral(nil, c, row.Value(v), c))
+			require.True(t, strings.HasPrefix(text, "0x"), "%s %q: %s", charset, v, text)
+		}
+	}
+}

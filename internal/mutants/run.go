@@ -58,11 +58,13 @@ type Result struct {
 type Runner struct {
 	Root    string
 	Timeout time.Duration
-	// sound are test runs that passed without a mutant.
+	// Guards are those that will be run: their tests have to pass without a mutant.
+	Guards []Guard
+	// sound says so for each package.
 	sound map[string]error
 }
 
-// Run tests the code as it is, once for each set of tests, and then the mutant.
+// Run tests the code as it is, once for each package, and then the mutant.
 func (r *Runner) Run(ctx context.Context, g Guard) Result {
 	began := time.Now()
 	result := r.run(ctx, g)
@@ -108,11 +110,17 @@ func (r *Runner) run(ctx context.Context, g Guard) Result {
 }
 
 func (r *Runner) isSound(ctx context.Context, g Guard) error {
-	key := strings.Join([]string{g.Package, g.Run, g.Tags}, " ")
+	key := g.Package + " " + g.Tags
 	if err, known := r.sound[key]; known {
 		return err
 	}
-	output, err := r.test(ctx, g)
+	all := Guard{Package: g.Package, Tags: g.Tags, Run: g.Run}
+	for _, other := range r.Guards {
+		if other.Package == g.Package && other.Tags == g.Tags && !strings.Contains("|"+all.Run+"|", "|"+other.Run+"|") {
+			all.Run += "|" + other.Run
+		}
+	}
+	output, err := r.test(ctx, all)
 	if err != nil {
 		err = fmt.Errorf("%w\n%s", err, output)
 	}

@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"syscall"
 	"time"
 
@@ -43,12 +44,10 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	runner := &mutants.Runner{Root: absolute, Timeout: *timeout}
+	guards := slices.DeleteFunc(mutants.Guards(), func(g mutants.Guard) bool { return !chosen.MatchString(g.Name) })
+	runner := &mutants.Runner{Root: absolute, Timeout: *timeout, Guards: guards}
 	counts := map[mutants.Verdict]int{}
-	for _, g := range mutants.Guards() {
-		if !chosen.MatchString(g.Name) {
-			continue
-		}
+	for _, g := range guards {
 		r := runner.Run(ctx, g)
 		counts[r.Verdict]++
 		fmt.Printf("%-8s  rule %-5s  %s: %s, %s %s\n", r.Verdict, g.Rule, g.Name, g.File, r.Took, r.By)
