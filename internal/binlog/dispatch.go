@@ -88,7 +88,7 @@ func (s *Stream) dispatch(h *replication.EventHeader, e *replication.BinlogEvent
 		}
 		return s.began("", commitTime(e.Event.(*replication.GTIDEvent), h))
 	case replication.MARIADB_GTID_EVENT:
-		return s.beganMariaDB(e.Event.(*replication.MariadbGTIDEvent), h)
+		return s.beganMariaDB(e.Event.(*replication.MariadbGTIDEvent), h, s.bodyOf(e.RawData))
 	case replication.TABLE_MAP_EVENT:
 		return s.mapTable(e.Event.(*replication.TableMapEvent))
 	case replication.WRITE_ROWS_EVENTv1, replication.UPDATE_ROWS_EVENTv1, replication.DELETE_ROWS_EVENTv1,

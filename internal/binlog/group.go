@@ -9,10 +9,15 @@ import (
 	"shardlift/internal/fault"
 )
 
-// Flags of MariaDB's GTID event (sql/log_event.h).
+// Flags of MariaDB's GTID event, and its second flags (sql/log_event.h).
 const (
-	mariaStandalone = 1
-	mariaPreparedXA = 64 // 10.5: the group ends with XA PREPARE
+	mariaStandalone  = 1
+	mariaGroupCommit = 2
+	mariaPreparedXA  = 64 // 10.5: the group ends with XA PREPARE
+	mariaCompletedXA = 128
+
+	mariaStartAlter    = 2
+	mariaRollbackAlter = 8
 )
 
 // began handles the GTID of a transaction.
@@ -33,7 +38,7 @@ func (s *Stream) began(gtid string, at time.Time) error {
 }
 
 // beganMariaDB handles MariaDB's, which is a BEGIN too.
-func (s *Stream) beganMariaDB(e *replication.MariadbGTIDEvent, h *replication.EventHeader) error {
+func (s *Stream) beganMariaDB(e *replication.MariadbGTIDEvent, h *replication.EventHeader, body []byte) error {
 	gtid := strconv.FormatUint(uint64(e.GTID.DomainID), 10) + "-" +
 		strconv.FormatUint(uint64(h.ServerID), 10) + "-" + strconv.FormatUint(e.GTID.SequenceNumber, 10)
 	if err := s.began(gtid, time.Unix(int64(h.Timestamp), 0)); err != nil {
@@ -41,7 +46,25 @@ func (s *Stream) beganMariaDB(e *replication.MariadbGTIDEvent, h *replication.Ev
 	}
 	s.tx.begun = e.Flags&mariaStandalone == 0
 	s.tx.holding = e.Flags&mariaPreparedXA != 0
+	s.tx.undone = mariaExtra(body)&(mariaStartAlter|mariaRollbackAlter) != 0
 	return nil
+}
+
+// mariaExtra reads the second flags of MariaDB's GTID event, which stand behind
+// what the first ones announce. With binlog_alter_two_phase (10.8) an ALTER
+// comes when it starts and again when it commits or rolls back.
+func mariaExtra(body []byte) byte {
+	r := reader{data: body}
+	r.take(12)
+	flags := r.little(1)
+	if flags&mariaGroupCommit != 0 {
+		r.take(8)
+	}
+	if flags&(mariaPreparedXA|mariaCompletedXA) != 0 {
+		r.take(4)
+		r.take(int(r.little(1) + r.little(1)))
+	}
+	return byte(r.little(1)) // 0 when nothing is left
 }
 
 // begin handles BEGIN and XA START; a source without GTIDs has nothing before it.

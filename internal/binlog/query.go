@@ -11,6 +11,10 @@ import (
 // query handles a statement: ends and parts of transactions, DDL, and DML in
 // statement format.
 func (s *Stream) query(schema string, text, status []byte) error {
+	if s.tx.undone {
+		s.end()
+		return s.broken
+	}
 	mode := modeOf(status)
 	mode.Version = s.version
 	result := ddl.Analyze(schema, string(text), mode)

@@ -14,8 +14,10 @@ type transaction struct {
 	open bool
 	// begun: it ends with COMMIT, XID or XA PREPARE; otherwise with its one statement.
 	begun bool
-	gtid  string
-	time  time.Time
+	// undone: its statement only starts, or takes back, what another one commits.
+	undone bool
+	gtid   string
+	time   time.Time
 	// delivered: something of it was given to the caller.
 	delivered bool
 	// holding: an XA transaction, whose changes wait in changes.
