@@ -40,15 +40,12 @@ func (s *Store) Limits(ctx context.Context) (l task.Limits, ok bool, err error) 
 // Copying says how many of the copy's lanes share the limits now: all of them
 // while chunks wait, then those that still have one.
 func (s *Store) Copying(ctx context.Context, lanes int) (int, error) {
-	var waiting, busy int
-	query := fmt.Sprintf("SELECT COUNT(*) FROM %s WHERE task = %s AND state IN (%d, %d)", s.t(tableChunk), s.task, ChunkReturned, ChunkWaiting)
-	if err := s.one(ctx, query, &waiting); err != nil {
-		return 0, fmt.Errorf("count the chunks that wait: %w", err)
+	waiting, err := s.openChunks(ctx, 1)
+	if err != nil || len(waiting) > 0 {
+		return lanes, err
 	}
-	if waiting > 0 {
-		return lanes, nil
-	}
-	query = fmt.Sprintf("SELECT COUNT(*) FROM %s WHERE task = %s AND state = %d", s.t(tableChunk), s.task, ChunkClaimed)
+	var busy int
+	query := fmt.Sprintf("SELECT COUNT(*) FROM %s WHERE task = %s AND state = %d", s.t(tableChunk), s.task, ChunkClaimed)
 	if err := s.one(ctx, query, &busy); err != nil {
 		return 0, fmt.Errorf("count the chunks that are copied: %w", err)
 	}
