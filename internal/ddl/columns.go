@@ -105,8 +105,8 @@ func (c *cursor) columnType() (ColumnDefinition, bool) {
 		c.accept("PRECISION")
 	}
 	arguments, ok := c.typeArguments()
-	if !ok || arguments != "" && (name == "text" || name == "blob") { // TEXT(n) may be a TINYTEXT
-		return d, false
+	if !ok || arguments != "" && (name == "text" || name == "blob" || name == "float" && !strings.Contains(arguments, ",")) {
+		return d, false // TEXT(n) may be a TINYTEXT, FLOAT(n) a DOUBLE
 	}
 	d.Type = name + arguments
 	for {

@@ -186,8 +186,9 @@ func column(x ddl.ColumnChange, t, today *table.Table) (table.Column, bool) {
 	}
 	text := c.Type == table.TypeText || c.Type == table.TypeEnum || c.Type == table.TypeSet
 	// The default collation of a character set differs between servers, JSON is
-	// LONGTEXT on MariaDB: both are known only where today's column has them.
-	return c, (!text || c.Collation != "") && c.Type != table.TypeJSON
+	// LONGTEXT on MariaDB, VARCHAR of binary is VARBINARY: they are known only
+	// where today's column has them.
+	return c, (!text || c.Collation != "" && c.Charset != "binary") && c.Type != table.TypeJSON
 }
 
 // sameColumn says whether what the source has today can be what the statement

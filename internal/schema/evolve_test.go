@@ -125,7 +125,8 @@ func TestRule11_DefinitionsBetweenStatements(t *testing.T) {
 func TestRule11_TodaysDefinitionOnlyWhenNothingFollows(t *testing.T) {
 	for _, statement := range []string{
 		"RENAME TABLE orders TO _orders_del, _orders_gho TO orders", "ALTER TABLE orders CONVERT TO CHARACTER SET utf8mb4",
-		"ALTER TABLE orders DROP PRIMARY KEY, ADD PRIMARY KEY (id, a)", "ALTER TABLE orders ADD x SERIAL", "CREATE TABLE orders (id INT PRIMARY KEY)",
+		"ALTER TABLE orders DROP PRIMARY KEY, ADD PRIMARY KEY (id, a)", "ALTER TABLE orders ADD x SERIAL",
+		"ALTER TABLE orders ADD x VARCHAR(9) COLLATE binary", "ALTER TABLE orders ADD x VARCHAR(9) CHARACTER SET utf8mb4", "ALTER TABLE orders ADD x JSON", "ALTER TABLE orders ADD x VECTOR", "ALTER TABLE orders DROP COLUMN nope", "CREATE TABLE orders (id INT PRIMARY KEY)",
 		"/*!99999 ALTER TABLE orders ADD x INT */",
 	} {
 		for later, unknown := range map[string]bool{
