@@ -87,7 +87,9 @@ func (a *Activities) apply(ctx context.Context, t *resolved, in contract.ApplyIn
 			Destination: d, Store: s, Fence: fence, Drain: turn.drain, Throttle: limiter,
 			Beat: func(b contract.ApplyBeat) {
 				mark := fmt.Sprint(b.Applied, b.Read, b.Rows, b.Transactions)
-				step.beat(b, mark, b.CaughtUp || b.Throttle != "")
+				still := b.CaughtUp || b.Throttle != ""
+				b.CaughtUp = b.CaughtUp && !in.BesideCopy // nobody is synced before the copy has ended
+				step.beat(b, mark, still)
 				watchDelay(b)
 			},
 		})

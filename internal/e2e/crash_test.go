@@ -107,7 +107,9 @@ func TestMove_AppliesDuringTheCopy(t *testing.T) {
 			return rows > last
 		})
 		last = m.appliedRows()
-		require.Equal(t, "FULL_TRANSFER_STARTED", m.show().Status)
+		now := m.show()
+		require.Equal(t, "FULL_TRANSFER_STARTED", now.Status)
+		require.False(t, now.Incremental.Synced != nil && *now.Incremental.Synced, "synced before the copy has ended")
 		worker.kill()
 		worker = s.worker()
 	}
