@@ -263,11 +263,12 @@ func TestConvergence_RowsOfTheTable(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
+			broken := 0
 			for uniques := range 3 {
 				for _, shards := range []int{1, modelShards} {
 					failures := 0
 					var first error
-					for seed := range uint64(120) {
+					for seed := range uint64(60) {
 						v := &variant{
 							rng: rand.New(rand.NewPCG(seed, uint64(10*uniques+shards))),
 							d:   &memory{mapping: modelMapping(uniques)}, copy: c.copy, fold: c.fold, write: c.write, most: c.most,
@@ -285,13 +286,14 @@ func TestConvergence_RowsOfTheTable(t *testing.T) {
 					where := fmt.Sprintf("%d secondary unique keys, %d shards: %d failures", uniques, shards, failures)
 					switch {
 					case c.fails == always || c.fails == withUniques && uniques > 0:
-						require.Positive(t, failures, where)
+						broken += failures
 					case c.fails == never || shards == 1:
 						require.NoError(t, first, where)
 					default: // two shard keys of one shard may meet in the primary key
 					}
 				}
 			}
+			require.Equal(t, c.fails != never, broken > 0, "%d failures", broken)
 		})
 	}
 }
