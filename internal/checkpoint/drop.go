@@ -120,11 +120,15 @@ func (s *Store) dropRows(ctx context.Context, schema, name string) error {
 		}
 		return nil
 	}
-	if _, err := s.exec(ctx, fmt.Sprintf("DELETE FROM %s WHERE task = %s", quoted, s.task)); err != nil {
-		return err
+	_, err := s.exec(ctx, fmt.Sprintf("DELETE FROM %s WHERE task = %s", quoted, s.task))
+	if err == nil {
+		err = s.one(ctx, "SELECT COUNT(*) FROM "+quoted, &left)
 	}
-	if err := s.one(ctx, "SELECT COUNT(*) FROM "+quoted, &left); err != nil || left > 0 {
-		return err
+	if err == nil && left == 0 {
+		err = s.dropTable(ctx, schema, name)
 	}
-	return s.dropTable(ctx, schema, name)
+	if n := mysqlconn.Number(err); n == errNoTable || n == errUnknownSchema {
+		return nil // another task's end, or the schema's, came between
+	}
+	return err
 }

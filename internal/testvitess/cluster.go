@@ -233,7 +233,33 @@ func (c *Cluster) Log() string { return c.logEnd() }
 // lost, open transactions are rolled back by MySQL. Restart starts them again.
 func (c *Cluster) Kill(t testing.TB) {
 	t.Helper()
+	// The topology is in the killed process; vtcombo writes vschemas to files of
+	// which a kill may leave a half.
+	saved := c.vschemas(t)
 	c.end()
+	for path, text := range saved {
+		require.NoError(t, os.WriteFile(path, text, 0o644))
+	}
+}
+
+// vschemas reads the files of vschemas when all of them are whole.
+func (c *Cluster) vschemas(t testing.TB) map[string][]byte {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(ready); ; <-tick.C {
+		out := map[string][]byte{}
+		for _, k := range c.keyspaces {
+			path := filepath.Join(c.dir, "vschema", k.Name+".json")
+			if text, err := os.ReadFile(path); err == nil && json.Valid(text) {
+				out[path] = text
+			}
+		}
+		if len(out) == len(c.keyspaces) {
+			return out
+		}
+		require.True(t, time.Now().Before(deadline), "vschemas are not written")
+	}
 }
 
 // Restart starts a killed Vitess again on the same port, with the vschemas as
