@@ -2,12 +2,15 @@ package telemetry
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"os"
 	"time"
 
 	"github.com/rs/zerolog"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/temporal"
 	"golang.org/x/term"
 )
 
@@ -62,8 +65,29 @@ func (h handler) Enabled(ctx context.Context, level slog.Level) bool {
 
 // Handle writes the record.
 func (h handler) Handle(ctx context.Context, r slog.Record) error {
+	if toldToEnd(r) {
+		return nil
+	}
 	r.Time = time.Time{}
 	return h.Handler.Handle(ctx, r)
+}
+
+// toldToEnd says whether the SDK calls an error what every pause and stop does:
+// a step ends because it was cancelled.
+func toldToEnd(r slog.Record) bool {
+	if r.Message != "Activity error." && r.Message != "RecordActivityHeartbeat with error" {
+		return false
+	}
+	told := false
+	r.Attrs(func(a slog.Attr) bool {
+		if err, ok := a.Value.Any().(error); ok {
+			_, asked := errors.AsType[*temporal.CanceledError](err)
+			_, cut := errors.AsType[*serviceerror.Canceled](err)
+			told = asked || cut || errors.Is(err, context.Canceled)
+		}
+		return !told
+	})
+	return told
 }
 
 // WithAttrs keeps h's rules.

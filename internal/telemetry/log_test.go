@@ -2,13 +2,18 @@ package telemetry
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/temporal"
 )
 
 // fields reads the one line of out, which must hold no key twice.
@@ -58,4 +63,16 @@ func TestLogger_ConsoleIsReadable(t *testing.T) {
 	l.Info().Msg("worker started")
 	require.Contains(t, out.String(), "INF worker started")
 	require.NotContains(t, out.String(), "\x1b", "no colours beside a terminal")
+}
+
+// Every pause and stop cancels steps: that is no error in anybody's log.
+func TestSlog_AStepThatWasToldToEndIsNoError(t *testing.T) {
+	var out bytes.Buffer
+	l := Slog(NewLogger(&out, "debug", "json"), "temporal", slog.LevelWarn)
+	l.Error("Activity error.", "Attempt", 1, "Error", temporal.NewCanceledError())
+	l.Error("Activity error.", "Error", fmt.Errorf("copy: %w", context.Canceled))
+	l.Warn("RecordActivityHeartbeat with error", "Error", serviceerror.NewCanceled("context canceled"))
+	require.Empty(t, out.String())
+	l.Error("Activity error.", "Error", errors.New("disk full"))
+	require.Equal(t, "Activity error.", fields(t, &out)["message"])
 }
