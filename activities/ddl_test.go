@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"shardlift/internal/checkpoint"
 	"shardlift/internal/contract"
 	"shardlift/internal/fault"
 	"shardlift/internal/task"
@@ -275,4 +276,30 @@ func TestRule11_EveryChangeDuringTheCopy(t *testing.T) {
 			require.Contains(t, f.Remedy, "reset")
 		})
 	}
+}
+
+// TestRule9_TheCopyReadWhatTheSourceHasLost: the start position is in the
+// history of a source that was restored from a backup, what a chunk has read is not.
+func TestRule9_TheCopyReadWhatTheSourceHasLost(t *testing.T) {
+	r := newRig(t)
+	r.pair("orders", 20)
+	p := must(r, r.PlanCopy, contract.PlanCopyIn{TaskRef: r.ref, Fresh: true})
+	d, s, err := openStore(t.Context(), r.resolve(), 1)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, d.Close()) }()
+	src, err := openSource(t.Context(), r.resolve(), 1)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, src.Close()) }()
+	w := &watcher{t: r.resolve(), store: s, src: src, start: p.Start}
+	require.NoError(t, w.checkReads(t.Context()))
+
+	low := p.Start
+	text := *low.GTID + ",3e11fa47-71ca-11e1-9e33-c80aa9429562:1-7"
+	low.GTID = &text
+	fence, err := s.Acquire(t.Context(), "copy/0", checkpoint.Token{Epoch: p.Epoch, Box: 1, Attempt: 1}, []string{r.to}, false)
+	require.NoError(t, err)
+	c, err := s.Claim(t.Context(), fence, 0, 1, low)
+	require.NoError(t, err)
+	require.NotNil(t, c)
+	require.ErrorIs(t, w.watchStatements(t.Context(), p.Start), fault.HistoryLost)
 }

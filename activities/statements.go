@@ -47,6 +47,9 @@ func (w *watcher) readStatements(ctx context.Context, from position.Position) (p
 	if err != nil {
 		return from, err
 	}
+	if err := w.checkReads(ctx); err != nil {
+		return from, err
+	}
 	stream, err := binlog.Open(ctx, binlog.Config{
 		Conn: mysqlconn.FromEndpoint(w.t.Source), Capabilities: w.src.Capabilities(),
 		ServerID: binlog.ServerID(w.t.TaskID, statementsGroup), From: from, Selection: selected, Tables: history,
@@ -69,6 +72,26 @@ func (w *watcher) readStatements(ctx context.Context, from position.Position) (p
 			return stream.Position(), changedWhileCopied(err)
 		}
 	}
+}
+
+// checkReads makes sure that the source's history still contains what the copy
+// was reading: after a restore from a backup the start position may be in it
+// while rows of the transactions that were lost are on the destination.
+func (w *watcher) checkReads(ctx context.Context) error {
+	lows, err := w.store.Lows(ctx)
+	if err != nil {
+		return err
+	}
+	var last position.Position
+	for _, low := range lows {
+		if low.IsZero() {
+			continue
+		}
+		if after, err := low.Covers(last); last.IsZero() || err == nil && after {
+			last = low
+		}
+	}
+	return w.src.CheckHistory(ctx, last)
 }
 
 // changedWhileCopied drops the statement's place: no resume passes it, since

@@ -281,9 +281,9 @@ func (f *endlessFeed) next(ctx context.Context, _ <-chan time.Time) ([]byte, err
 
 func (f *endlessFeed) close() {}
 
-// TestRule5_LargeTransactionNeedsLittleMemory: 800 MB in one transaction.
+// TestRule5_LargeTransactionNeedsLittleMemory: 400 MB in one transaction.
 func TestRule5_LargeTransactionNeedsLittleMemory(t *testing.T) {
-	const perEvent, valueBytes, repeat = 10, 20_000, 4000
+	const perEvent, valueBytes, repeat = 10, 20_000, 2000
 	part := newScript()
 	from := len(part.events)
 	mapBody := append(append(le(7, 6), le(1, 2)...), 1, 'd', 0, 1, 't', 0, 2, 3, 252, 1, 4, 2) // INT, LONGBLOB
