@@ -10,6 +10,7 @@ import (
 	"shardlift/internal/checkpoint"
 	"shardlift/internal/contract"
 	"shardlift/internal/destination"
+	"shardlift/internal/dialect"
 	"shardlift/internal/fault"
 	"shardlift/internal/position"
 	"shardlift/internal/secret"
@@ -225,13 +226,33 @@ func TestWatch_TellsProgressAndLostHistory(t *testing.T) {
 func TestCleanUp_LeavesNothingOfOurs(t *testing.T) {
 	r := newRig(t)
 	r.plan()
-	err := r.withExisting(t.Context(), r.resolve(), func(_ *destination.Destination, s *checkpoint.Store) error {
+	err := r.withExisting(t.Context(), r.resolve(), func(d *destination.Destination, s *checkpoint.Store) error {
+		require.NoError(t, s.PrepareFences(t.Context(), []string{r.to}))
+		require.NoError(t, checkpoint.KeepSamples(t.Context(), d, r.to, r.ref.TaskID, "A", []checkpoint.Sample{{}}))
+		there := r.metadataTables()
+		require.Greater(t, len(there), 15)
+		for _, name := range there { // what a deletion says when it cannot do this
+			require.Contains(t, checkpoint.Remains(r.to, []string{r.to}), dialect.QuoteName(r.to, name))
+		}
 		return s.Drop(context.WithoutCancel(t.Context()))
 	})
 	require.NoError(t, err)
-	var left int
-	require.NoError(t, r.server.DB(t, r.to).QueryRowContext(t.Context(),
-		"SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME LIKE 'shardlift%'", r.to).Scan(&left))
-	require.Zero(t, left)
+	require.Empty(t, r.metadataTables())
 	require.Equal(t, 2, r.count(r.to))
+}
+
+// metadataTables are the tables of ours in the destination's schema.
+func (r *rig) metadataTables() (names []string) {
+	r.t.Helper()
+	found, err := r.server.DB(r.t, r.to).QueryContext(r.t.Context(),
+		"SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME LIKE 'shardlift%'", r.to)
+	require.NoError(r.t, err)
+	defer found.Close()
+	for found.Next() {
+		var name string
+		require.NoError(r.t, found.Scan(&name))
+		names = append(names, name)
+	}
+	require.NoError(r.t, found.Err())
+	return names
 }
