@@ -99,7 +99,7 @@ func copyGuards() []Guard {
 			Name: "copy-holds-the-fence", Rule: "fence", File: "internal/copier/write.go",
 			Text:        "if err := l.Fence.Guard(ctx, s, schema, shard); err != nil {",
 			Replacement: "if err := error(nil); err != nil {",
-			Package:     "internal/copier", Run: "TestFence_NewOwnerStopsTheCopy",
+			Package:     "internal/copier", Run: "TestFence_EveryPartHoldsTheFence",
 		},
 		{
 			Name: "copy-goes-on-behind-the-last-key", Rule: "3", File: "internal/copier/chunk.go",

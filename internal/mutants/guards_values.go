@@ -55,7 +55,7 @@ func valueGuards() []Guard {
 			Name: "unique-columns-of-the-destination", Rule: "5", File: "internal/dialect/mapping.go",
 			Text:        "m.addUnique(m.sourceColumns(&k))",
 			Replacement: "_ = k",
-			Package:     "internal/dialect", Run: "TestMapping_UniqueListsAreNeverTooShort",
+			Package:     "internal/dialect", Run: "TestRule5_UniqueIndexesOfBothSidesCount",
 		},
 		{
 			Name: "key-values-are-length-prefixed", Rule: "7", File: "internal/row/row.go",
@@ -87,14 +87,14 @@ func valueGuards() []Guard {
 		{
 			Name: "session-variables-are-verified", Rule: "10", File: "internal/destination/settings.go",
 			Text:        "if err == nil && c.ok(values[i].String) {",
-			Replacement: "if err == nil {",
+			Replacement: "if err == nil && i >= 0 {",
 			Package:     "internal/destination", Run: "TestSession_RefusesAVariableThatReadsBackOtherwise",
 		},
 		{
 			Name: "lost-answer-is-an-unknown-outcome", Rule: "6", File: "internal/destination/session.go",
 			Text:        "if gone && sent && !unsent {",
 			Replacement: "if gone && sent && !unsent && s.conn == nil {",
-			Package:     "internal/destination", Run: "TestSession_KnowsWhenTheOutcomeIsUnknown",
+			Package:     "internal/destination", Run: "TestSession_LostAnswerIsAnUnknownOutcome",
 		},
 		{
 			Name: "hash-covers-lengths", Rule: "12", File: "internal/compare/hash.go",
