@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -56,14 +57,24 @@ func build(ctx context.Context) (string, error) {
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
-	// Each process builds a file of its own: the last one put in place stays.
+	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return "", fmt.Errorf("build vtcombo: %w", err)
+	}
+	defer lock.Close() // and with it the lock: one process builds, the others wait
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		return "", fmt.Errorf("build vtcombo: wait for another build: %w", err)
+	}
+	if _, err := os.Stat(path); err == nil {
+		return path, nil
+	}
 	tmp, err := os.CreateTemp(dir, "vtcombo-*.tmp")
 	if err != nil {
 		return "", fmt.Errorf("build vtcombo: %w", err)
 	}
 	_ = tmp.Close()
 	defer func() { _ = os.Remove(tmp.Name()) }()
-	cmd := exec.CommandContext(ctx, "go", "build", "-C", module, "-o", tmp.Name(), ".")
+	cmd := exec.CommandContext(ctx, "go", "build", "-C", module, "-ldflags", "-s -w", "-o", tmp.Name(), ".")
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
 	if err := cmd.Run(); err != nil {
