@@ -517,7 +517,7 @@ func TestStream_SourceCrashWithNonTransactionalTables(t *testing.T) {
 					events, open, committed = append(events, open...), nil, e.Position
 				}
 			}
-			r.read(s, func(e Event) bool { take(e); return rows > 4000 })
+			r.read(s, func(e Event) bool { take(e); return rows > 1000 })
 			r.server.Kill(t)
 			for {
 				e, err := s.Next(t.Context())

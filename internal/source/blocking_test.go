@@ -167,7 +167,7 @@ func TestRead_AlterWaitsOnlyForTheRead(t *testing.T) {
 			waited := 0
 			err = src.ReadRange(t.Context(), definition, table.KeyRange{}, func(row.Row) error {
 				if waited++; waited == 1 {
-					go run("ALTER TABLE v ADD COLUMN b INT")
+					go run("ALTER TABLE v COMMENT = 'x'")
 					requireWaiting(t, s, "ALTER TABLE v")
 					go run("INSERT INTO v (id) VALUES (1000)")
 				}
