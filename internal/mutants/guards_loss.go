@@ -1,0 +1,25 @@
+package mutants
+
+// lossGuards are those against data nodes that lose commits.
+func lossGuards() []Guard {
+	return []Guard{
+		{
+			Name: "marks-are-compared", Rule: "0007", File: "internal/applier/marks.go",
+			Text:        "if m.Counter >= a.applied.Marks[p.String()] {",
+			Replacement: "if true {",
+			Package:     "internal/soak", Run: "TestLoss_OfAppliedCommitsIsMadeGood", Tags: "faultpoint",
+		},
+		{
+			Name: "marks-of-chunks-are-looked-for", Rule: "0007", File: "internal/copier/run.go",
+			Text:        "if err != nil || len(lost) == 0 {",
+			Replacement: "if true {",
+			Package:     "internal/soak", Run: "TestLoss_OfCopiedChunksCopiesThemAgain", Tags: "faultpoint",
+		},
+		{
+			Name: "marks-of-the-copy-stop-the-apply", Rule: "0007", File: "internal/applier/marks.go",
+			Text:        "if err == nil && len(lost) > 0 {",
+			Replacement: "if false {",
+			Package:     "internal/soak", Run: "TestLoss_OfTheCopyIsRefused", Tags: "faultpoint",
+		},
+	}
+}
