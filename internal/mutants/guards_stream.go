@@ -108,7 +108,7 @@ func streamGuards() []Guard {
 			Name: "unparsed-statements-stop", Rule: "11", File: "internal/schema/judge.go",
 			Text:        "ev.Kind == binlog.DDL && ev.Parsed && !ev.Foreign",
 			Replacement: "ev.Kind == binlog.DDL",
-			Package:     "internal/schema", Run: "TestRule11_WhatPassesAndWhatStops",
+			Package:     "internal/schema", Run: "TestRule11_WhatWasNotUnderstoodStops",
 		},
 		{
 			Name: "history-lost-is-found", Rule: "9", File: "internal/source/history.go",
@@ -150,7 +150,7 @@ func streamGuards() []Guard {
 		{
 			Name: "only-drained-ends-the-stop", Rule: "13", File: "workflows/migration_stop.go",
 			Text:        "m.Stop.Drained = out.Drained",
-			Replacement: "m.Stop.Drained = true",
+			Replacement: "m.Stop.Drained = out.Drained || true",
 			Package:     "workflows", Run: "TestMigration_StopEndsWhenEverythingIsApplied",
 		},
 		{
