@@ -30,7 +30,7 @@ func streamGuards() []Guard {
 		},
 		{
 			Name: "partial-images-stop", Rule: "8", File: "internal/binlog/image.go",
-			Text: "return nil, fault.PartialImage.New(",
+			Text:        "return nil, fault.PartialImage.New(",
 			Replacement: "_ = fault.PartialImage.New(",
 			Package:     "internal/binlog", Run: "TestStream_PartialImagesStop",
 		},
