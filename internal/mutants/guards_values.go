@@ -93,7 +93,7 @@ func valueGuards() []Guard {
 		{
 			Name: "lost-answer-is-an-unknown-outcome", Rule: "6", File: "internal/destination/session.go",
 			Text:        "if gone && sent && !unsent {",
-			Replacement: "if gone && sent && !unsent && s.conn == nil {",
+			Replacement: "if gone && sent && !unsent && unsent {",
 			Package:     "internal/destination", Run: "TestSession_LostAnswerIsAnUnknownOutcome",
 		},
 		{
