@@ -115,8 +115,13 @@ func addProgress(f *facts, t *api.Task) {
 	if t.Throttle.Active {
 		f.add("throttled", "%s", orUnknown(t.Throttle.Reason))
 	}
-	if l := t.Limits; l != nil && (value(l.MbPerSecond) > 0 || value(l.RowsPerSecond) > 0) {
-		f.add("limits", "%d MB/s, %d rows/s (0 is none)", value(l.MbPerSecond), value(l.RowsPerSecond))
+	if l := t.Limits; l != nil {
+		if windows := value(l.Windows); value(l.MbPerSecond) > 0 || value(l.RowsPerSecond) > 0 || len(windows) > 0 {
+			f.add("limits", "%d MB/s, %d rows/s (0 is none)", value(l.MbPerSecond), value(l.RowsPerSecond))
+			for _, w := range windows {
+				f.add("", "%s to %s %s: %d MB/s, %d rows/s", w.From, w.To, value(l.TimeZone), value(w.MbPerSecond), value(w.RowsPerSecond))
+			}
+		}
 	}
 }
 

@@ -196,7 +196,24 @@ func TestLimit_KeepsTheOneThatIsNotNamed(t *testing.T) {
 	require.Contains(t, f.sent("LimitTask"), `"mb_per_second":20,"rows_per_second":7`)
 	f.task.Limits = nil // no worker answers: the present limits are unknown
 	require.Equal(t, exitFailed, f.shardlift("limit", "shop-to-ddm", "--rows", "7").status)
-	require.Zero(t, f.shardlift("limit", "shop-to-ddm", "--rows", "7", "--mb", "0").status)
+}
+
+func TestLimit_KeepsWindowsAndSetsThem(t *testing.T) {
+	f := newFake(t)
+	f.task.Limits.Windows = &[]api.LimitWindow{{From: "22:00", To: "06:00", MbPerSecond: new(0)}}
+	f.task.Limits.TimeZone = new("Europe/Berlin")
+	require.Zero(t, f.shardlift("limit", "shop-to-ddm", "--mb", "7").status)
+	require.Contains(t, f.sent("LimitTask"), `"time_zone":"Europe/Berlin","windows":[{"from":"22:00","mb_per_second":0,"to":"06:00"}]`)
+	require.Zero(t, f.shardlift("limit", "shop-to-ddm", "--window", "01:00-02:00,mb=5,rows=9", "--apply").status)
+	require.Contains(t, f.sent("LimitTask"), `"apply":true,"mb_per_second":20`)
+	require.Contains(t, f.sent("LimitTask"), `"windows":[{"from":"01:00","mb_per_second":5,"rows_per_second":9,"to":"02:00"}]`)
+	require.Zero(t, f.shardlift("limit", "shop-to-ddm", "--window", "none").status)
+	require.Contains(t, f.sent("LimitTask"), `"windows":[]`)
+	for _, wrong := range []string{"22:00", "22:00-06:00,mb", "22:00-06:00,gb=1", "-06:00", "22:00-06:00,mb=-1"} {
+		require.Equal(t, exitUsage, f.shardlift("limit", "shop-to-ddm", "--window", wrong).status, wrong)
+	}
+	require.Equal(t, exitUsage, f.shardlift("limit", "shop-to-ddm").status)
+	require.Contains(t, f.shardlift("show", "shop-to-ddm").out, "22:00 to 06:00 Europe/Berlin")
 }
 
 func TestDoctor_BadPartIs4(t *testing.T) {
