@@ -132,6 +132,7 @@ func (m *move) plan(rows int64) {
 		}))
 	}
 	require.NoError(m.t, m.store.AddChunks(ctx, chunks))
+	require.NoError(m.t, m.store.PrepareFences(ctx, m.selection.DestinationSchemas()))
 	for i := range found {
 		require.NoError(m.t, m.store.SetPlanned(ctx, i))
 	}
