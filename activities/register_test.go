@@ -53,5 +53,6 @@ func TestRegister_EveryStepOfTheContract(t *testing.T) {
 	typesOf(r, t, contract.Inspect)
 	typesOf(r, t, contract.SendCommand)
 	typesOf(r, t, contract.DeleteRuns)
+	typesOf(r, t, contract.Notify)
 	require.Empty(t, r.types)
 }

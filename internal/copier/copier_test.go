@@ -94,6 +94,7 @@ func newRigOn(t *testing.T, server, node *testdb.Server, sharded bool, chunkRows
 	require.NoError(t, err)
 	r.selection = selection.Selection{{Schema: schema, To: r.to}}
 	r.plan(r.selection, chunkRows)
+	require.NoError(t, r.store.PrepareFences(t.Context(), []string{r.to}))
 	return r
 }
 
