@@ -41,7 +41,7 @@ func FuzzRoute_AgreesWithTheDialect(f *testing.F) {
 		def := &table.Table{Columns: []table.Column{id, column}, Keys: []table.Key{{Name: table.PrimaryName, Unique: true, Parts: []table.KeyPart{{Column: 0}}}}}
 		m, err := dialect.NewMapping(def, def, placement)
 		if err != nil {
-			t.Skip(err)
+			return // a rule that fits no such column routes nothing
 		}
 		router := dialect.New(dialect.DDM, dialect.Default(dialect.DDM))
 		got, known := router.Shard(m, row.Row{row.Value("1"), value})

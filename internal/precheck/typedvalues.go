@@ -27,23 +27,9 @@ func longTimes(c mysqlconn.Capabilities) condition {
 }
 
 func timesTooLong(ctx context.Context, e *Env) (finding, error) {
-	found, err := e.answersOf(ctx, codeTimes)
-	if err != nil {
-		return finding{}, err
-	}
-	var g graded
-	for _, a := range found {
-		switch {
-		case a.n > 0:
-			g.fail("%s: %s rows beyond 838:59:59", a, a.amount())
-		case !a.whole:
-			g.alarm("%s: not all rows were looked at", a)
-		}
-	}
-	f := g.finding("no TIME is beyond what the destination takes", "MySQL refuses times beyond 838:59:59.000000", "there may be times that MySQL refuses; such a row stops the copy",
-		"on the source give the rows a time within the range: "+found.find())
-	f.samples = found.samples()
-	return f, nil
+	return refusedRows(ctx, e, codeTimes, "beyond 838:59:59", "no TIME is beyond what the destination takes",
+		"MySQL refuses times beyond 838:59:59.000000", "there may be times that MySQL refuses; such a row stops the copy",
+		"on the source give the rows a time within the range: ")
 }
 
 // sizeOfDocuments is the first MySQL 5.7 that tells how a document is stored.

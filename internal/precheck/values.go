@@ -200,7 +200,15 @@ func enumError(_ *destination.Destination, p pair, column int, name string) stri
 }
 
 func enumErrors(ctx context.Context, e *Env) (finding, error) {
-	found, err := e.answersOf(ctx, codeEnums)
+	return refusedRows(ctx, e, codeEnums, "have the error value (index 0)", "no ENUM column has its error value",
+		"ENUM columns have the error value, which a strict session refuses", "there may be ENUM columns with the error value; such a row stops the copy",
+		"on the source give the rows a label of the column, or NULL: ")
+}
+
+// refusedRows fails for each column with rows that a scan's condition found, and
+// alarms for each that was not looked at as a whole; the rows stand behind the remedy.
+func refusedRows(ctx context.Context, e *Env, code, what, passed, failed, alarmed, remedy string) (finding, error) {
+	found, err := e.answersOf(ctx, code)
 	if err != nil {
 		return finding{}, err
 	}
@@ -208,13 +216,12 @@ func enumErrors(ctx context.Context, e *Env) (finding, error) {
 	for _, a := range found {
 		switch {
 		case a.n > 0:
-			g.fail("%s: %s rows have the error value (index 0)", a, a.amount())
+			g.fail("%s: %s rows %s", a, a.amount(), what)
 		case !a.whole:
 			g.alarm("%s: not all rows were looked at", a)
 		}
 	}
-	f := g.finding("no ENUM column has its error value", "ENUM columns have the error value, which a strict session refuses", "there may be ENUM columns with the error value; such a row stops the copy",
-		"on the source give the rows a label of the column, or NULL: "+found.find())
+	f := g.finding(passed, failed, alarmed, remedy+found.find())
 	f.samples = found.samples()
 	return f, nil
 }

