@@ -35,7 +35,13 @@ func (s *Store) drop(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.dropFences(ctx); err != nil {
+	var planned map[string]bool
+	if found > 0 {
+		if planned, err = s.plannedSchemas(ctx); err != nil {
+			return err
+		}
+	}
+	if err := s.dropFences(ctx, planned); err != nil {
 		return err
 	}
 	if err := s.dropSamples(ctx); err != nil {
@@ -93,42 +99,64 @@ func (s *Store) dropTable(ctx context.Context, schema, name string) error {
 	return err
 }
 
-// dropFences removes the task's fence rows and marks, and their tables when they
-// are empty then. A schema that cannot be asked (no rights, no such table) has
-// none of ours.
-func (s *Store) dropFences(ctx context.Context) error {
+// dropFences removes the task's fence rows and marks in every schema, and their
+// tables where it has used them and nobody else does. An empty table that it has
+// not used may be one that another task has just made and is about to write, and
+// so is a physical shard's, seen past its middleware. A schema that cannot be
+// asked (no rights, no such table) has none of ours.
+func (s *Store) dropFences(ctx context.Context, planned map[string]bool) error {
 	schemas, err := s.d.Schemas(ctx)
 	if err != nil {
 		return err
 	}
 	for _, schema := range schemas {
-		for _, name := range []string{tableFence, tableMark} {
-			if err := s.dropRows(ctx, schema, name); err != nil {
+		used := planned[schema]
+		for _, name := range []string{tableFence, tableMark} { // a fence has rows from the first attempt on
+			mine, err := s.dropRows(ctx, schema, name, used)
+			if err != nil {
 				return err
 			}
+			used = used || mine
 		}
 	}
 	return nil
 }
 
-func (s *Store) dropRows(ctx context.Context, schema, name string) error {
+// plannedSchemas are the destination schemas of the plan.
+func (s *Store) plannedSchemas(ctx context.Context) (map[string]bool, error) {
+	tables, err := s.Tables(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]bool{}
+	for _, t := range tables {
+		out[t.Destination.Schema] = true
+	}
+	return out, nil
+}
+
+// dropRows removes the task's rows of a fence or mark table, and the table if the
+// task has used the schema and no other does. It returns whether there were rows.
+func (s *Store) dropRows(ctx context.Context, schema, name string, used bool) (mine bool, err error) {
 	quoted := dialect.QuoteName(schema, prefix+name)
-	var left int64
-	if err := s.one(ctx, "SELECT COUNT(*) FROM "+quoted, &left); err != nil {
+	var own, others int64
+	err = s.one(ctx, fmt.Sprintf("SELECT COUNT(*) FROM %s WHERE task = %s", quoted, s.task), &own)
+	if err != nil {
 		if mysqlconn.Number(err) == 0 || mysqlconn.IsConnectionLost(err) {
-			return err
+			return false, err
 		}
-		return nil
+		return false, nil
 	}
-	_, err := s.exec(ctx, fmt.Sprintf("DELETE FROM %s WHERE task = %s", quoted, s.task))
-	if err == nil {
-		err = s.one(ctx, "SELECT COUNT(*) FROM "+quoted, &left)
-	}
-	if err == nil && left == 0 {
+	err = s.one(ctx, fmt.Sprintf("SELECT COUNT(*) FROM %s WHERE task <> %s", quoted, s.task), &others)
+	switch {
+	case err != nil:
+	case others == 0 && (own > 0 || used):
 		err = s.dropTable(ctx, schema, name)
+	case own > 0:
+		_, err = s.exec(ctx, fmt.Sprintf("DELETE FROM %s WHERE task = %s", quoted, s.task))
 	}
 	if n := mysqlconn.Number(err); n == errNoTable || n == errUnknownSchema {
-		return nil // another task's end, or the schema's, came between
+		return own > 0, nil // another task's end, or the schema's, came between
 	}
-	return err
+	return own > 0, err
 }

@@ -12,6 +12,7 @@ import (
 	"shardlift/internal/fault"
 	"shardlift/internal/table"
 	"shardlift/internal/task"
+	"shardlift/internal/testdb"
 )
 
 func TestLimits_AreReadBack(t *testing.T) {
@@ -204,6 +205,26 @@ func TestDrop_RemovesEverythingOfTheTaskAndNothingElse(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, ok)
 	p.store(t, "t3") // and it can begin anew
+}
+
+// TestDrop_LeavesWhatAnotherTaskIsAboutToUse: a task that has prepared its fence
+// and marks and not written them yet keeps them when another one is deleted.
+func TestDrop_LeavesWhatAnotherTaskIsAboutToUse(t *testing.T) {
+	mine := newPlace(t, "mysql97")
+	other := mine
+	server := testdb.Get(t, "mysql97")
+	other.schema = server.Schema(t)
+	other.db = server.DB(t, other.schema)
+	begins := other.store(t, "t1")
+	require.NoError(t, begins.PrepareFences(t.Context(), []string{other.schema}))
+
+	ends := mine.store(t, "t1")
+	require.NoError(t, ends.PutTables(t.Context(), planOf(1)))
+	acquire(t, ends, mine, "apply/0", Token{1, 1, 1})
+	require.NoError(t, ends.Drop(t.Context()))
+	for _, name := range []string{tableFence, tableMark} {
+		require.Zero(t, other.count(t, "SELECT COUNT(*) FROM "+prefix+name))
+	}
 }
 
 func TestReset_KeepsWhatShutsOlderAttemptsOut(t *testing.T) {
