@@ -31,7 +31,7 @@ func errorInfo(ctx workflow.Context, err error) contract.ErrorInfo {
 }
 
 func infoOf(f *fault.Error) contract.ErrorInfo {
-	return contract.ErrorInfo{Code: f.Code, Class: string(f.Class), Object: f.Object, Message: f.Message, Remedy: f.Remedy}
+	return contract.ErrorInfo{Code: f.Code, Class: string(f.Class), Object: f.Object, Table: f.Table, Message: f.Message, Remedy: f.Remedy}
 }
 
 // errorOf turns an activity's error back into a fault, for the answer of a command.
@@ -40,5 +40,5 @@ func errorOf(ctx workflow.Context, err error) error {
 		return err
 	}
 	info := errorInfo(ctx, err)
-	return &fault.Error{Code: info.Code, Class: fault.Class(info.Class), Object: info.Object, Message: info.Message, Remedy: info.Remedy}
+	return &fault.Error{Code: info.Code, Class: fault.Class(info.Class), Object: info.Object, Table: info.Table, Message: info.Message, Remedy: info.Remedy}
 }

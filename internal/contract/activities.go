@@ -93,6 +93,8 @@ type CopyLaneIn struct {
 	Start position.Position `json:"start"`
 	// ApplyBeside: the apply runs at the same time and has connections of its own.
 	ApplyBeside bool `json:"apply_beside,omitempty"`
+	// Group is the apply group whose chunks are copied, 0 for those that are in no other.
+	Group int `json:"group,omitempty"`
 }
 
 // CopyLaneOut says whether chunks are left.

@@ -60,6 +60,7 @@ var (
 	UpdateStop           = Update[StopRequest]{"stop"}
 	UpdateReset          = Update[ResetRequest]{"reset"}
 	UpdateSyncPoint      = Update[SyncPointRequest]{"sync-point"}
+	UpdateTables         = Update[TablesRequest]{"tables"}
 )
 
 // EditRequest replaces the specification (before the start) or its name,

@@ -48,7 +48,9 @@ type View struct {
 	// ExpiresAt is when a failed task is ended (expired_days).
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 	// Applied is the last position an apply box returned; the heartbeat is newer.
-	Applied      *position.Position `json:"applied,omitempty"`
+	Applied *position.Position `json:"applied,omitempty"`
+	// Groups are the tables that have a position of their own.
+	Groups       []Group            `json:"groups,omitempty"`
 	StopPosition *position.Position `json:"stop_position,omitempty"`
 	Divergences  int64              `json:"divergences"`
 	Comparison   *ComparisonSummary `json:"comparison,omitempty"`
@@ -70,9 +72,11 @@ type ServerFacts struct {
 
 // ErrorInfo is the last error of a task, ready to show.
 type ErrorInfo struct {
-	Code        string     `json:"code"`
-	Class       string     `json:"class"`
-	Object      string     `json:"object,omitempty"`
+	Code   string `json:"code"`
+	Class  string `json:"class"`
+	Object string `json:"object,omitempty"`
+	// Table is the source table that alone is concerned, "schema.table"; empty when more is.
+	Table       string     `json:"table,omitempty"`
 	Message     string     `json:"message"`
 	Remedy      string     `json:"remedy,omitempty"`
 	Attempt     int        `json:"attempt"`

@@ -25,6 +25,9 @@ type Error struct {
 	Class Class
 	// Object names what is concerned: a table, a chunk, a position, a field. Never a row value.
 	Object string
+	// Table is the source table that alone is concerned ("schema.table"): without
+	// it the others could go on. Empty when more is concerned.
+	Table string
 	// Message says what is wrong, lower case, without the object's name.
 	Message string
 	// Remedy says what to do, with the exact statement or command where there is one.
@@ -88,6 +91,37 @@ func (e *Error) WithRemedy(format string, args ...any) *Error {
 	e.Remedy = fmt.Sprintf(format, args...)
 	return e
 }
+
+// OfTable says that err concerns one source table alone. An error without a
+// Definition stays as it is.
+func OfTable(err error, table string) error {
+	e, ok := As(err)
+	if !ok || e.Table == table {
+		return err
+	}
+	of := *e
+	of.Table = table
+	if error(e) == err {
+		return &of
+	}
+	return &tableError{err, &of}
+}
+
+// tableError keeps err's text and shows of to As.
+type tableError struct {
+	error
+	of *Error
+}
+
+func (t *tableError) As(target any) bool {
+	if e, ok := target.(**Error); ok {
+		*e = t.of
+		return true
+	}
+	return false
+}
+
+func (t *tableError) Unwrap() error { return t.error }
 
 // As returns the outermost Error in err's chain.
 func As(err error) (*Error, bool) {

@@ -25,3 +25,18 @@ func TestError_KeepsCodeThroughWrapping(t *testing.T) {
 func TestClassOf_UnknownErrorIsRetried(t *testing.T) {
 	require.Equal(t, Retry, ClassOf(errors.New("x")))
 }
+
+func TestOfTable_NamesTheTableAndChangesNothingElse(t *testing.T) {
+	cause := InvalidField.New("chunk 3", "")
+	for _, err := range []error{cause, fmt.Errorf("copy chunk 3: %w", cause)} {
+		of := OfTable(err, "shop.orders")
+		f, ok := As(of)
+		require.True(t, ok)
+		require.Equal(t, "shop.orders", f.Table)
+		require.Equal(t, err.Error(), of.Error())
+		require.ErrorIs(t, of, InvalidField)
+		require.Empty(t, cause.Table, "an error that others hold")
+	}
+	plain := errors.New("x")
+	require.Equal(t, plain, OfTable(plain, "shop.orders"))
+}

@@ -56,6 +56,7 @@ func newFailure(err error, redact func(string) string) failure {
 			Code:    f.Code,
 			Class:   string(f.Class),
 			Object:  clip(redact(f.Object), maxObject),
+			Table:   clip(redact(f.Table), maxObject),
 			Message: clip(redact(message), maxMessage),
 			Remedy:  clip(redact(f.Remedy), maxRemedy),
 		},
