@@ -101,9 +101,6 @@ func OfTable(err error, table string) error {
 	}
 	of := *e
 	of.Table = table
-	if error(e) == err {
-		return &of
-	}
 	return &tableError{err, &of}
 }
 
