@@ -152,8 +152,8 @@ lint/errors:
 	@$(GO) run -C internal/tools ./catalogue ../fault >/dev/null
 
 lint/compose:
-	@if docker compose version >/dev/null 2>&1; then docker compose config --quiet; \
-	else echo "docker compose is not on this machine: docker-compose.yml is not checked"; fi
+	@$(GO) run -C internal/tools ./compose $(CURDIR)/docker-compose.yml
+	@if docker compose version >/dev/null 2>&1; then docker compose config --quiet; fi
 
 .PHONY: errors
 errors: ## print the error catalogue: code, class, message, remedy
