@@ -7,8 +7,8 @@ TOOLS := $(BIN)/tools
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS := -X main.version=$(VERSION)
 
-# Packages whose tests have servers of their own (PURGE, RESET, kills) run one at
-# a time; the whole-system tests run last, without -race, against bin/.
+# Packages whose tests have servers of their own (PURGE, RESET, kills) run apart, two at
+# a time, since they wait more than they work; the whole-system tests run last, without -race, against bin/.
 serial_packages = $(sort ./internal/testdb $(shell grep -rl --include='*_test.go' 'testdb\.Own\b' internal workflows activities 2>/dev/null | xargs -r dirname | sort -u | grep -v '^internal/e2e' | sed 's,^,./,'))
 unit_packages = $(filter-out $(addprefix shardlift/,$(patsubst ./%,%,$(serial_packages))),$(shell $(GO) list ./... | grep -v '^shardlift/internal/e2e'))
 TEST_FLAGS ?=
@@ -96,7 +96,6 @@ soak: $(BIN)/testservers ## break the data path at random for a time (SOAK=1h), 
 test/unit:
 	$(GO) test -race -timeout 15m $(TEST_FLAGS) $(unit_packages)
 
-# Their servers are their own, and they wait more than they work.
 test/serial:
 	$(GO) test -race -p 2 -timeout 15m $(TEST_FLAGS) $(serial_packages)
 
