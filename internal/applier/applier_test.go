@@ -135,6 +135,35 @@ func TestRule6_CountingEndsWithTheTransaction(t *testing.T) {
 	r.requireEqual()
 }
 
+// TestRule6_BroadcastRowsCountAsProbed: a middleware may count a row of a
+// broadcast table once or once for each shard. Whichever it is, a window that
+// changes what it should is no divergence, and one that meets rows somebody
+// deleted is one, also where the rows that are left count as many as all of them
+// would elsewhere.
+func TestRule6_BroadcastRowsCountAsProbed(t *testing.T) {
+	for _, all := range []bool{false, true} {
+		t.Run(fmt.Sprintf("counts on all shards %v", all), func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, "mysql97", true, map[string]string{"regions": "(id INT NOT NULL, name VARCHAR(20), PRIMARY KEY (id))"}, map[string]string{"regions": "BROADCAST"},
+				simtest.With(func(c *simtest.SimConfig) { c.BroadcastCountsAll = all }))
+			r.exec("INSERT INTO regions VALUES (1,'a'),(2,'b'),(3,'c'),(4,'d'),(5,'e')")
+			r.drain()
+			r.together("INSERT INTO regions VALUES (10,'x'),(11,'y')", "UPDATE regions SET name = 'new' WHERE id = 1", "DELETE FROM regions WHERE id = 5")
+			out := r.drain(r.strict)
+			require.Zero(t, out.Divergences)
+			r.requireEqual()
+
+			r.onDestination("DELETE FROM regions WHERE id IN (1, 2, 3)")
+			r.exec("DELETE FROM regions WHERE id IN (1, 2, 3, 4)")
+			out = r.drain(r.strict, func(c *Config) { c.ReportDivergence = true })
+			require.Equal(t, int64(3), out.Divergences)
+			r.requireEqual()
+			require.NoError(t, r.store.Drop(t.Context()))
+			require.ErrorContains(t, r.dstDB.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM shardlift_broadcast").Scan(new(int)), "1146")
+		})
+	}
+}
+
 // strict lets a run begin in strict mode: safe mode lasts until the restart's position.
 func (r *rig) strict(c *Config) {
 	head := c.Head

@@ -27,6 +27,11 @@ func (a *applier) apply(ctx context.Context, w *window) error {
 		return err
 	}
 	strict := a.Gate == nil && w.strictable() && a.strict()
+	if strict {
+		if err := a.learnCounts(ctx, w); err != nil {
+			return err
+		}
+	}
 	if err := a.truncate(ctx, w); err != nil {
 		return err
 	}

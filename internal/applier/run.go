@@ -96,6 +96,8 @@ type applier struct {
 	// lanes write.
 	marks   map[checkpoint.Place]int64
 	marksAt position.Position
+	// broadcast says how each schema counts rows of broadcast tables.
+	broadcast map[string]checkpoint.Counts
 	// limits of the gate, as read last.
 	limits []position.Position
 	stats  stats
@@ -134,7 +136,7 @@ func (a *applier) give(b contract.ApplyBeat) {
 func start(ctx context.Context, c Config) (*applier, error) {
 	setDefault(&c.Lanes, DefaultLanes)
 	setDefault(&c.WindowBytes, DefaultWindowBytes)
-	a := &applier{Config: c, sessions: make([]session, c.Lanes), box: time.Now().Add(c.Box)}
+	a := &applier{Config: c, sessions: make([]session, c.Lanes), broadcast: map[string]checkpoint.Counts{}, box: time.Now().Add(c.Box)}
 	loaded, err := c.Store.Load(ctx, c.Group)
 	if err != nil {
 		return nil, fmt.Errorf("load checkpoint of group %d: %w", c.Group, err)

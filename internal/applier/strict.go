@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"shardlift/internal/checkpoint"
 	"shardlift/internal/dialect"
 	"shardlift/internal/mysqlconn"
 	"shardlift/internal/row"
@@ -54,6 +55,31 @@ type Divergence struct {
 	// Kind is "missing" (a row to change or delete was not there), "present" (a
 	// row to insert was there) or "changed" (the row had the new values already).
 	Kind string
+}
+
+// countsOf says how many affected rows each row of a table counts as.
+func (a *applier) countsOf(m *dialect.Mapping) checkpoint.Counts {
+	if m.Placement.Kind == table.Broadcast {
+		return a.broadcast[m.Destination.Name.Schema]
+	}
+	return checkpoint.Counts{Insert: 1, Upsert: 2, Delete: 1}
+}
+
+// learnCounts finds out, once a run and schema, how rows of broadcast tables
+// count, before the first window that depends on it.
+func (a *applier) learnCounts(ctx context.Context, w *window) error {
+	for _, f := range w.order {
+		schema := f.mapping.Destination.Name.Schema
+		if _, known := a.broadcast[schema]; known || f.mapping.Placement.Kind != table.Broadcast {
+			continue
+		}
+		counts, err := a.Fence.BroadcastCounts(ctx, schema)
+		if err != nil {
+			return err
+		}
+		a.broadcast[schema] = counts
+	}
+	return nil
 }
 
 // isDivergence says whether a strict write failed because of what the

@@ -60,10 +60,10 @@ func (a *applier) phases(w *window, strict bool) [2][]*item {
 	var deletes, writes items
 	for _, f := range w.order {
 		if strict {
-			p := f.strict()
-			a.split(&deletes, f, p.deletes, kindDelete, 1)
-			a.split(&writes, f, p.inserts, kindInsert, 1)
-			a.split(&writes, f, p.upserts, kindUpsert, 2)
+			p, counts := f.strict(), a.countsOf(f.mapping)
+			a.split(&deletes, f, p.deletes, kindDelete, counts.Delete)
+			a.split(&writes, f, p.inserts, kindInsert, counts.Insert)
+			a.split(&writes, f, p.upserts, kindUpsert, counts.Upsert)
 		} else {
 			p := f.safe()
 			a.split(&deletes, f, p.deletes, kindDelete, -1)

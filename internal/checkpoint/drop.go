@@ -111,7 +111,7 @@ func (s *Store) dropFences(ctx context.Context, planned map[string]bool) error {
 	}
 	for _, schema := range schemas {
 		used := planned[schema]
-		for _, name := range []string{tableFence, tableMark} { // a fence has rows from the first attempt on
+		for _, name := range []string{tableFence, tableMark, tableBroadcast} { // a fence has rows from the first attempt on
 			mine, err := s.dropRows(ctx, schema, name, used)
 			if err != nil {
 				return err

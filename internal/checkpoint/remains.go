@@ -14,7 +14,7 @@ func Remains(metadata string, schemas []string) []string {
 	}
 	names = append(names, dialect.QuoteName(metadata, prefix+tableSample), dialect.QuoteName(metadata, prefix+"scratch")) // of the pre-check, of probes
 	for _, schema := range schemas {
-		names = append(names, dialect.QuoteName(schema, prefix+tableFence), dialect.QuoteName(schema, prefix+tableMark))
+		names = append(names, dialect.QuoteName(schema, prefix+tableFence), dialect.QuoteName(schema, prefix+tableMark), dialect.QuoteName(schema, prefix+tableBroadcast))
 	}
 	return names
 }

@@ -24,6 +24,8 @@ const (
 	tableDivergence = "divergence"
 	tableFence      = "fence" // in every destination schema
 	tableMark       = "mark"  // in every destination schema
+	// in destination schemas with broadcast tables
+	tableBroadcast = "broadcast"
 )
 
 // prefix starts the name of every table (selection.MetadataPrefix).

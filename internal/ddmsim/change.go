@@ -44,7 +44,7 @@ func (ss *session) updateOrDelete(t *text, h hints) (*sqltypes.Result, error) {
 	}
 	out := &sqltypes.Result{}
 	for i, r := range results {
-		if table.Kind != broadcast || i == 0 {
+		if table.Kind != broadcast || i == 0 || ss.server.cfg.BroadcastCountsAll {
 			out.RowsAffected += r.RowsAffected
 		}
 	}

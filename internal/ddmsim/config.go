@@ -41,6 +41,10 @@ type Config struct {
 	// (FREE) each shard commits on its own, and a failure leaves the first ones
 	// committed (D-60).
 	XA bool
+	// BroadcastCountsAll counts the affected rows of a broadcast table once for
+	// each shard. Otherwise they count once, as DBLE does it; DDM's manual does
+	// not say.
+	BroadcastCountsAll bool
 	// SilentRollback rolls the whole transaction back when a statement fails that
 	// went to several shards, and ends it: what follows runs on its own, and
 	// COMMIT says OK. vtgate does so (measured on 24.0). Otherwise such a

@@ -69,7 +69,7 @@ func (ss *session) insert(t *text, h hints) (*sqltypes.Result, error) {
 	}
 	out := &sqltypes.Result{}
 	for i, r := range results {
-		if in.table.Kind == broadcast && i > 0 {
+		if in.table.Kind == broadcast && i > 0 && !ss.server.cfg.BroadcastCountsAll {
 			break
 		}
 		out.RowsAffected += r.RowsAffected

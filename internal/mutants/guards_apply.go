@@ -52,6 +52,12 @@ func applyGuards() []Guard {
 			Package:     "internal/applier", Run: "TestRule6_StrictModeReportsWhatSomebodyChanged",
 		},
 		{
+			Name: "broadcast-rows-count-as-probed", Rule: "6", File: "internal/applier/strict.go",
+			Text:        "if m.Placement.Kind == table.Broadcast {",
+			Replacement: `if m == nil && table.Broadcast != "" {`,
+			Package:     "internal/applier", Run: "TestRule6_BroadcastRowsCountAsProbed",
+		},
+		{
 			Name: "non-transactional-never-strict", Rule: "6", File: "internal/applier/window.go",
 			Text:        "if !f.mapping.Source.Transactional() {",
 			Replacement: "if f == nil {",
