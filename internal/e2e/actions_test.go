@@ -102,6 +102,7 @@ func TestTask_EveryActionOnALiveTask(t *testing.T) {
 	require.Equal(t, "CONSISTENT", m.compare("rows"))
 
 	t.Log("access denied fails at once; new credentials and a resume go on")
+	m.provokes(fault.AccessDenied)
 	m.must("credentials", `{"side":"destination","password":"wrong"}`)
 	failed := m.await(time.Minute, string(lifecycle.IncreFailed))
 	require.Equal(t, fault.AccessDenied.Code, failed.LastError.Code)

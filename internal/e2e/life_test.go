@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"shardlift/internal/contract"
+	"shardlift/internal/fault"
 )
 
 // pauseLimit is how fast a pause has to take effect (1 s with server push, plus
@@ -210,6 +211,7 @@ func TestTask_NothingSecretAnywhere(t *testing.T) {
 	m.compare("values")
 	m.exec(m.dst, "UPDATE people SET note = 'canary-row-value-3' WHERE id = 7 AND region = 7")
 	m.compare("values")
+	m.provokes(fault.AccessDenied)
 	m.must("credentials", `{"side":"source","password":"canary-wrong-password"}`)
 	m.await(time.Minute, "INCRE_TRANSFER_FAILED", "FULL_TRANSFER_FAILED")
 	secrets := []string{m.password, m.user, "canary"}

@@ -34,6 +34,9 @@ type move struct {
 	written        atomic.Int64
 	// stopTraffic ends the writers of traffic.
 	stopTraffic func()
+	// provoked are errors that the test brings about, looked those that the
+	// pre-check foresaw (foreseen_test.go).
+	provoked, looked []string
 }
 
 // tables of every move, with what DDM adds. people has two unique keys besides
@@ -213,6 +216,7 @@ func (m *move) show() api.Task {
 	answer, err := m.api.GetTaskWithResponse(m.t.Context(), m.id)
 	require.NoError(m.t, err)
 	require.Equal(m.t, http.StatusOK, answer.StatusCode(), "%s", answer.Body)
+	m.explained(answer.JSON200.LastError)
 	return *answer.JSON200
 }
 
