@@ -35,6 +35,7 @@ type rig struct {
 	db        *sql.DB
 	dstDB     *sql.DB
 	conn      mysqlconn.Config
+	dstConn   mysqlconn.Config
 	source    *source.Source
 	dst       *destination.Destination
 	store     *checkpoint.Store
@@ -93,6 +94,7 @@ func newRig(t *testing.T, sourceName string, sharded bool, create map[string]str
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, r.source.Close()) })
 	dstConn.MaxConnections = 16
+	r.dstConn = dstConn
 	r.dst, err = destination.Open(t.Context(), dstConn, "auto")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, r.dst.Close()) })

@@ -52,6 +52,12 @@ func applyGuards() []Guard {
 			Package:     "internal/applier", Run: "TestRule6_StrictModeReportsWhatSomebodyChanged",
 		},
 		{
+			Name: "conflicts-are-tried-again", Rule: "5", File: "internal/applier/write.go",
+			Text:        "if err == nil || !a.isConflict(err) || attempt == maxConflicts {",
+			Replacement: "if true {",
+			Package:     "internal/applier", Run: "TestRule5_ConflictsAreTriedAgain",
+		},
+		{
 			Name: "broadcast-rows-count-as-probed", Rule: "6", File: "internal/applier/strict.go",
 			Text:        "if m.Placement.Kind == table.Broadcast {",
 			Replacement: `if m == nil && table.Broadcast != "" {`,
