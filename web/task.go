@@ -64,7 +64,7 @@ func renderView(t *api.Task, v *contract.View) {
 	t.Precheck = renderSummary(v.Precheck)
 	t.Sequences.State, t.Sequences.Refreshed, t.Sequences.Total = v.Sequences.State, v.Sequences.Refreshed, v.Sequences.Total
 	t.Limits = renderLimits(v.Spec.Limits)
-	t.Policy = &api.Policy{Ddl: &v.Spec.Policy.DDL, Truncate: &v.Spec.Policy.Truncate, Divergence: &v.Spec.Policy.Divergence, Sequences: &v.Spec.Policy.Sequences, Apply: orNull(v.Spec.Policy.Apply)}
+	t.Policy = &api.Policy{Ddl: &v.Spec.Policy.DDL, Truncate: &v.Spec.Policy.Truncate, Divergence: &v.Spec.Policy.Divergence, Sequences: &v.Spec.Policy.Sequences, Apply: orNull(v.Spec.Policy.Apply), TableError: orNull(v.Spec.Policy.TableError)}
 	rules := make([]api.ObjectRule, 0, len(v.Spec.Objects))
 	for _, r := range v.Spec.Objects {
 		rules = append(rules, api.ObjectRule{Schema: r.Schema, To: orNull(r.To), Tables: &r.Tables, Exclude: &r.Exclude, Rename: &r.Rename})

@@ -14,7 +14,7 @@ import (
 )
 
 // checkEdit refuses changes of what is fixed: the type always, after the start
-// everything but name, description, tags, expiry and limits.
+// everything but name, description, tags, expiry, limits and policy.table_error.
 func (m *migration) checkEdit(_ workflow.Context, r contract.EditRequest) error {
 	if r.Spec.Type != m.Spec.Type {
 		return fault.FixedField.New("type", "")
@@ -33,6 +33,7 @@ func (m *migration) missing() string { return strings.Join(m.Spec.Missing, ", ")
 
 // fixedField names the first field that differs and must not.
 func fixedField(have, want task.Spec) string {
+	have.Policy.TableError = want.Policy.TableError // may change
 	switch {
 	case have.WorkerGroup != want.WorkerGroup:
 		return "worker_group"
@@ -73,11 +74,15 @@ func (m *migration) edit(ctx workflow.Context, r contract.EditRequest) (contract
 		m.record(ctx, r.Actor, "edited")
 		return contract.CommandResult{}, nil
 	}
-	if err := m.tellLimits(ctx, r.Spec.Limits); err != nil {
+	if err := m.tellLimits(ctx, r.Spec.Limits, r.Spec.Alarms); err != nil {
 		return contract.CommandResult{}, err
 	}
 	m.Spec.Name, m.Spec.Description, m.Spec.Tags = r.Spec.Name, r.Spec.Description, r.Spec.Tags
+	if r.Spec.Alarms.DelaySeconds == 0 && m.Spec.Alarms.DelaySeconds != 0 {
+		m.alarm(ctx, contract.TaskAlarm{Kind: contract.AlarmDelay}) // nobody else would end it
+	}
 	m.Spec.Limits, m.Spec.ExpiredDays, m.Spec.Alarms = r.Spec.Limits, r.Spec.ExpiredDays, r.Spec.Alarms
+	m.Spec.Policy.TableError = r.Spec.Policy.TableError
 	for _, side := range r.Credentials {
 		if side == task.SourceSide {
 			m.replaceSide(side, r.Spec.Source)

@@ -24,7 +24,7 @@ func allowed() map[string][]string {
 		"internal/selection":  {"internal/table"},
 		"internal/ddl":        {"internal/table", "internal/fault"},
 		"internal/task":       {"internal/selection", "internal/secret", "internal/fault"},
-		"internal/contract":   {"internal/task", "internal/secret", "internal/lifecycle", "internal/position", "internal/table", "internal/fault"},
+		"internal/contract":   {"internal/task", "internal/secret", "internal/lifecycle", "internal/position", "internal/selection", "internal/table", "internal/fault"},
 
 		"internal/alarm":       words,
 		"internal/mysqlconn":   words,

@@ -4,12 +4,16 @@ import (
 	"time"
 
 	"shardlift/internal/position"
+	"shardlift/internal/selection"
 	"shardlift/internal/table"
 )
 
 // MaxGroups bounds the apply groups beside the task's own: each has a reader of
 // the binlog. One table more that fails stops the task.
 const MaxGroups = 20
+
+// MaxTables bounds what one TablesRequest names: it stands in events.
+const MaxTables = 100
 
 // GroupState says what an apply group is doing.
 type GroupState string
@@ -44,7 +48,16 @@ type Group struct {
 	DeleteFirst bool `json:"delete_first,omitempty"`
 	// PassDDL is the position of a statement that the operator has applied on the destination.
 	PassDDL *position.Position `json:"pass_ddl,omitempty"`
+	// Added: its tables were added to the running task; those of other groups were parked.
+	Added bool `json:"added,omitempty"`
+	// Replan: its chunks have to be planned before it goes on.
+	Replan bool `json:"replan,omitempty"`
+	// FenceConfirmed is the operator's word for the group's next step only.
+	FenceConfirmed bool `json:"fence_confirmed,omitempty"`
 }
+
+// Open says whether the group is still to be merged or dropped.
+func (g Group) Open() bool { return g.State != GroupDropped }
 
 // The activities of groups. Each acquires the fences of the units whose state it
 // changes; the units' boxes have returned before. Each may be repeated.
@@ -106,6 +119,10 @@ const (
 type TablesRequest struct {
 	Command
 	Kind string `json:"kind"`
-	// Tables are names on the source. For TablesAdd the new revision's Spec selects them.
+	// Tables are names on the source; a group goes on, or leaves, as a whole.
 	Tables []table.Name `json:"tables"`
+	// Objects select exactly the tables of a TablesAdd; they become rules of the new revision's Spec.
+	Objects selection.Selection `json:"objects,omitempty"`
+	// FenceConfirmed is the operator's word that no older writer of the group lives (retry, recopy).
+	FenceConfirmed bool `json:"fence_confirmed,omitempty"`
 }

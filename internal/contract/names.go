@@ -26,6 +26,11 @@ func MigrationID(taskID string) string { return "migration/" + taskID }
 // CopyID is the workflow id of a task's copy.
 func CopyID(taskID string) string { return MigrationID(taskID) + "/copy" }
 
+// CopyGroupID is the workflow id of the copy of an apply group of its own.
+func CopyGroupID(taskID string, group int) string {
+	return CopyID(taskID) + "-" + strconv.Itoa(group)
+}
+
 // CompareID is the workflow id of a task's n-th comparison ("c1", "c2", …).
 func CompareID(taskID, comparison string) string {
 	return MigrationID(taskID) + "/compare/" + comparison

@@ -1,6 +1,10 @@
 package contract
 
-import "time"
+import (
+	"time"
+
+	"shardlift/internal/selection"
+)
 
 // Verdict is the outcome of a pre-check item.
 type Verdict string
@@ -27,6 +31,8 @@ type PrecheckItemRef struct {
 	Skippable bool `json:"skippable,omitempty"`
 	// Page is the item's page, "docs/precheck/<code>.md".
 	Page string `json:"page,omitempty"`
+	// Tables: the item looks at tables, so that it is run for tables that join later.
+	Tables bool `json:"tables,omitempty"`
 }
 
 // PrecheckItemIn runs one item.
@@ -35,6 +41,8 @@ type PrecheckItemIn struct {
 	Code string `json:"code"`
 	// AfterReset: a destination with rows is an alarm, not a failure.
 	AfterReset bool `json:"after_reset,omitempty"`
+	// Objects are looked at instead of the task's own: tables that are about to join it.
+	Objects selection.Selection `json:"objects,omitempty"`
 }
 
 // PrecheckItemResult is one item's outcome. Reason, Evidence and Remedy hold no

@@ -145,6 +145,8 @@ type MemoryView struct {
 const (
 	AlarmPurge = "purge" // the source may soon purge binlog that is still needed
 	AlarmDelay = "delay" // the delay is above the task's threshold
+	// AlarmParked: tables wait for somebody, with their errors, while the task goes on.
+	AlarmParked = "parked"
 )
 
 // TaskAlarm is something that somebody should know of though the task goes on. A

@@ -14,7 +14,7 @@ var (
 	StartInPast       = Definition{"SL-7010", Operator, "the start time has passed", "give a time to come, or none to start now"}
 	NothingToCompare  = Definition{"SL-7011", Operator, "the full copy is not complete", "compare after the full copy"}
 	ComparisonRunning = Definition{"SL-7012", Operator, "a comparison is running", "wait until it has ended: `shardlift comparisons TASK`"}
-	RetryTable        = Definition{"SL-7013", Operator, "tables are not retried one by one", "retry the task without --table"}
+	RetryTable        = Definition{"SL-7013", Operator, "the table is not parked", "`shardlift tables TASK` shows which tables are; a task that has failed as a whole is retried without --table"}
 	FixedField        = Definition{"SL-7014", Operator, "cannot be changed now", "after the start only name, description, tags and limits change; credentials have their own command; the type never changes"}
 	UnknownItem       = Definition{"SL-7015", Operator, "no such item in the pre-check", "`shardlift precheck TASK` shows the items"}
 	NotAnAlarm        = Definition{"SL-7016", Operator, "only alarms can be confirmed", "correct what the item names and check it again"}
@@ -29,5 +29,10 @@ var (
 	NoMetadata        = Definition{"SL-7025", Operator, "the task has nothing on the destination yet", "start the task first"}
 	NothingToMove     = Definition{"SL-7027", Operator, "none of the selected tables exists on both sides", "create the tables on the destination, or correct the task's objects"}
 	NotConfigured     = Definition{"SL-7028", Operator, "the task's configuration is not complete", "`shardlift edit TASK -f FILE` completes it; a missing password also `shardlift set-credentials TASK`"}
+	GroupsOpen        = Definition{"SL-7029", Operator, "tables of the task stand apart from it and are not complete", "`shardlift tables TASK` shows them: retry, recopy or drop each; `stop --incomplete` ends the task without them"}
+	AlreadySelected   = Definition{"SL-7030", Operator, "the task's objects select this table already", "add tables that no rule of the task selects"}
+	AddRefused        = Definition{"SL-7031", Operator, "the tables cannot join the task", "correct what the pre-check items say of these tables, then add them again"}
+	AddInterrupted    = Definition{"SL-7032", Operator, "the addition was interrupted, nothing was added", "give the command again while the task runs"}
+	TooManyGroups     = Definition{"SL-7033", Operator, "too many tables stand apart from the task", "retry, recopy or drop some of them first"}
 	ApplyBehind       = Definition{"SL-7026", Retry, "the apply has not reached the position that the comparison waits for", "nothing while the task catches up; a paused or failed task has to be resumed first"}
 )

@@ -16,6 +16,10 @@ const (
 	Pause          Action = "pause"
 	Resume         Action = "resume"
 	Retry          Action = "retry"
+	RetryTable     Action = "retry-table"
+	RecopyTable    Action = "recopy"
+	DropTable      Action = "drop"
+	AddTables      Action = "add"
 	SetCredentials Action = "set-credentials"
 	Limit          Action = "limit"
 	Compare        Action = "compare"
@@ -29,6 +33,7 @@ const (
 func Actions() []Action {
 	return []Action{
 		Edit, TestConnection, Precheck, Confirm, Start, Reschedule, Pause, Resume, Retry,
+		RetryTable, RecopyTable, DropTable, AddTables,
 		SetCredentials, Limit, Compare, Stop, ForceStop, Reset, Delete,
 	}
 }
@@ -58,6 +63,12 @@ func (a Action) allowed() []Status {
 		return []Status{StartFailed, FullFailed, IncreFailed, ReleaseFailed, Paused}
 	case Retry:
 		return []Status{StartFailed, FullFailed, IncreFailed, ReleaseFailed}
+	case RetryTable, DropTable: // tables that are parked
+		return []Status{FullStarted, FullFailed, FullComplete, IncreStarted, IncreFailed, Rebuild, Paused}
+	case RecopyTable: // while the full copy goes on, a retry copies again what is missing
+		return []Status{FullComplete, IncreStarted, IncreFailed, Rebuild, Paused}
+	case AddTables:
+		return []Status{IncreStarted, Rebuild}
 	case SetCredentials:
 		return []Status{Configuration, WaitingForStart, Starting, StartFailed, FullStarted, FullFailed, FullComplete, IncreStarted, IncreFailed, Rebuild, Paused, ReleaseFailed}
 	case Limit:
@@ -99,6 +110,12 @@ func (a Action) Reason(s Status) string {
 		return "the task is not scheduled; use start"
 	case a == Resume || a == Retry:
 		return "the task is neither paused nor failed"
+	case a == RetryTable || a == DropTable:
+		return "no table is parked before the full copy runs, nor while the task stops"
+	case a == RecopyTable:
+		return "tables are copied anew after the full copy; until then use retry --table"
+	case a == AddTables:
+		return "tables are added while changes are applied; before the start edit the objects"
 	case a == Reset:
 		return "only a paused or failed task can be reset"
 	case a == Compare:

@@ -54,6 +54,10 @@ func TestAction_AllowedExactlyWhereTheTableSays(t *testing.T) {
 		Pause:          "   -    -     x     -    x     x     x    x     x    x     -   -     -    -   - ", // L-07
 		Resume:         "   -    -     -     x    -     x     -    -     x    -     x   -     x    -   - ", // L-08
 		Retry:          "   -    -     -     x    -     x     -    -     x    -     -   -     x    -   - ", // L-08
+		RetryTable:     "   -    -     -     -    x     x     x    x     x    x     x   -     -    -   - ", // beyond DRS: a parked table goes on
+		RecopyTable:    "   -    -     -     -    -     -     x    x     x    x     x   -     -    -   - ", // beyond DRS: it is copied anew
+		DropTable:      "   -    -     -     -    x     x     x    x     x    x     x   -     -    -   - ", // beyond DRS: it leaves the task
+		AddTables:      "   -    -     -     -    -     -     -    x     -    x     -   -     -    -   - ", // beyond DRS: tables join the running task
 		SetCredentials: "   x    x     x     x    x     x     x    x     x    x     x   -     x    -   - ", // L-14
 		Limit:          "   x    x     x     -    x     x     x    x     x    x     x   -     -    -   - ", // L-15
 		Compare:        "   -    -     -     -    -     -     x    x     x    -     x   -     -    -   - ", // L-21

@@ -107,7 +107,12 @@ type Policy struct {
 	Divergence string `yaml:"divergence,omitempty" json:"divergence,omitempty"` // stop | report
 	Sequences  string `yaml:"sequences,omitempty" json:"sequences,omitempty"`   // selected | all
 	Apply      string `yaml:"apply,omitempty" json:"apply,omitempty"`           // after-copy | during-copy
+	// TableError says what becomes of a table that alone fails: stop the task, or park the table and go on.
+	TableError string `yaml:"table_error,omitempty" json:"table_error,omitempty"` // stop | park
 }
+
+// ParkTable is the value of Policy.TableError that lets the other tables go on.
+const ParkTable = "park"
 
 // DuringCopy is the value of Policy.Apply that applies the binlog beside the copy.
 const DuringCopy = "during-copy"
@@ -139,6 +144,7 @@ func (f *File) SetDefaults() {
 	setDefault(&f.Policy.Divergence, "stop")
 	setDefault(&f.Policy.Sequences, "selected")
 	setDefault(&f.Policy.Apply, "after-copy")
+	setDefault(&f.Policy.TableError, "stop")
 	setDefault(&f.Source.Port, 3306)
 	setDefault(&f.Destination.Port, 3306)
 	setDefault(&f.Source.MaxConnections, 10)

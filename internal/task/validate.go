@@ -120,6 +120,7 @@ func (v *validation) policy(p Policy) {
 	one("divergence", p.Divergence, "stop", "report")
 	one("sequences", p.Sequences, "selected", "all")
 	one("apply", p.Apply, "after-copy", DuringCopy)
+	one("table_error", p.TableError, "stop", ParkTable)
 }
 
 // tags follow drs.md 1.6.

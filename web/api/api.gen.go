@@ -527,6 +527,7 @@ type Policy struct {
 	Ddl        *string `json:"ddl,omitempty"`
 	Divergence *string `json:"divergence,omitempty"`
 	Sequences  *string `json:"sequences,omitempty"`
+	TableError *string `json:"table_error,omitempty"`
 	Truncate   *string `json:"truncate,omitempty"`
 }
 
