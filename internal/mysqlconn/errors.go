@@ -64,7 +64,7 @@ func IsNoSuchThread(err error) bool { return Number(err) == errNoSuchThread }
 func IsUnknownVariable(err error) bool { return Number(err) == errUnknownVariable }
 
 // IsAccessDenied says whether user, password or a privilege is the matter.
-func IsAccessDenied(err error) bool { return classify(Number(err)) == fault.AccessDenied }
+func IsAccessDenied(err error) bool { return classifyNumber(Number(err)) == fault.AccessDenied }
 
 // IsSyntax says whether the server does not know the statement (1064, 1235,
 // 1295): how capabilities are found by trying.
@@ -106,7 +106,7 @@ func Fault(err error, object string) error {
 	case errors.As(err, &answer):
 		number := Number(err)
 		text := fmt.Sprintf("error %d (%s)", number, strings.TrimRight(string(answer.SQLState[:]), "\x00"))
-		return classify(number).Wrap(quiet{err, text}, object)
+		return classify(answer).Wrap(quiet{err, text}, object)
 	case isTLSError(err):
 		return fault.TLSFailed.Wrap(quiet{err, tlsReason(err)}, object)
 	case errors.Is(err, errGreeting):
@@ -136,10 +136,10 @@ func (q quiet) Error() string        { return q.text }
 func (q quiet) Is(target error) bool { return errors.Is(q.cause, target) }
 func (q quiet) As(target any) bool   { return errors.As(q.cause, target) }
 
-// classify maps the error numbers that servers send to what they mean for a task.
+// classifyNumber maps the error numbers that servers send to what they mean for a task.
 // What locks an account (3118, 3955) or a host (1129) out counts as access denied,
 // which is never retried.
-func classify(number uint16) fault.Definition {
+func classifyNumber(number uint16) fault.Definition {
 	switch number {
 	case 1044, 1045, 1129, 1130, 1142, 1143, 1227, 1251, 1275, 1370, 1396, 1410, 1698, 1820, 1862, 3118, 3159, 3955, 4151:
 		return fault.AccessDenied

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -179,6 +180,36 @@ func TestOpen_OldTLSOnRequestOnly(t *testing.T) {
 	require.ErrorIs(t, err, fault.TLSFailed)
 	c.TLS.Mode = mysqlconn.TLSPreferred
 	require.NoError(t, open(t, c).PingContext(t.Context()))
+}
+
+// TestFault_GenericErrorsOfMiddlewares: what a middleware refuses for good is not
+// repeated; what may pass is, whatever values its text shows.
+func TestFault_GenericErrorsOfMiddlewares(t *testing.T) {
+	for _, c := range []struct {
+		state, text string
+		want        fault.Definition
+	}{
+		{"HY000", "Incorrect datetime value: '1500-01-01 00:00:00' for column 'at' at row 1", fault.ValueRefused},
+		{"HY000", "execute failed on shop_0001: Incorrect string value: '\\xED\\xA0\\x80' for column 'v' at row 3", fault.ValueRefused},
+		{"HY000", "Data truncation: Data too long for column 'v' at row 1", fault.ValueRefused},
+		{"HY000", "[shop_0000] Column 'v' cannot be null", fault.ValueRefused},
+		{"HY000", "Field 'v' doesn't have a default value", fault.ValueRefused},
+		{"22007", "whatever it says", fault.ValueRefused},
+		{"HY000", "bad insert sql (sharding column:ID not provided,INSERT INTO t (v) VALUES ('x')", fault.StatementRefused},
+		{"HY000", "Sharding column can't be null when the table in MySQL column is not null", fault.StatementRefused},
+		{"HY000", "no alive data node for shop_0003", fault.ServerError},
+		{"HY000", "backend connection lost while running INSERT INTO t VALUES ('Incorrect datetime value: x')", fault.ServerError},
+		{"HY000", "cannot get a connection: 'Data too long for column '", fault.ServerError},
+		{"42000", "too many connections to the data node", fault.ServerError},
+		{"23000", "constraint", fault.ServerError},
+		{"HY000", "", fault.ServerError},
+	} {
+		answer := &mysql.MySQLError{Number: 1105, Message: c.text}
+		copy(answer.SQLState[:], c.state)
+		err := mysqlconn.Fault(answer, "shop.t")
+		require.ErrorIs(t, err, c.want, c.text)
+		require.NotContains(t, err.Error(), "1500")
+	}
 }
 
 func TestFault_ServerAwayIsRetriedAndNamesNobody(t *testing.T) {
