@@ -70,14 +70,15 @@ func (a *Activities) apply(ctx context.Context, t *resolved, in contract.ApplyIn
 	step.live(a.temporal)
 	step.measure(t)
 	turn := a.takeTurn(ctx, step)
-	watchDelay := a.watchDelay(ctx, step, t)
+	alarm := newDelayAlarm(t.Spec.Alarms)
+	watchDelay := a.watchDelay(ctx, step, t, alarm)
 	var gate *applier.Gate
 	if in.BesideCopy { // the copy holds the apply back, which is no delay to be alarmed about
 		gate = &applier.Gate{Visible: src.Low, Lows: s.Lows}
 		watchDelay = func(contract.ApplyBeat) {}
 	}
 	limiter := throttle.New(sourceLoad(src))
-	stop := limited{s, limiter, forApply(s, in), func() {}}.follow(ctx)
+	stop := limited{s, limiter, forApply(s, in), func() {}, alarm.set}.follow(ctx)
 	defer stop()
 	err = fenced(ctx, s, fmt.Sprintf("apply/%d", in.Group), in.Owner, attempt, t.Spec.Objects, func(fence *checkpoint.Fence) error {
 		out, err = applier.Run(ctx, applier.Config{

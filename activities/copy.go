@@ -67,7 +67,7 @@ func (a *Activities) copyLane(ctx context.Context, t *resolved, in contract.Copy
 	defer func() { a.noteEnd(ctx, s, fmt.Sprintf("copy, lane %d", in.Lane), err) }()
 	limiter := throttle.New(sourceLoad(src))
 	shown := &laneBeat{step: step, limiter: limiter, last: contract.CopyBeat{Lane: in.Lane}}
-	stop := limited{s, limiter, lanesOf(s, in.Lanes, in.ApplyBeside), shown.again}.follow(ctx)
+	stop := limited{s, limiter, lanesOf(s, in.Lanes, in.ApplyBeside), shown.again, nil}.follow(ctx)
 	defer stop()
 	err = fenced(ctx, s, fmt.Sprintf("copy/%d", in.Lane), in.Owner, attempt, t.Spec.Objects, func(fence *checkpoint.Fence) error {
 		out, err = copier.Run(ctx, copier.Config{

@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"shardlift/internal/contract"
@@ -12,24 +13,36 @@ import (
 // delayAlarm says when a task's delay has been above its threshold for so long,
 // and when it no longer is (drs.md P-14). Until the applier has caught up once
 // nothing is said: the catch-up after the copy or a pause takes its time. It is
-// used by one goroutine.
+// used by one goroutine, but for set.
 type delayAlarm struct {
-	limits   task.Alarms
+	limits   atomic.Pointer[task.Alarms]
 	caughtUp bool
 	over     time.Time // since when the delay is too high; zero: it is not
 	told     bool      // the alarm lasts
 	first    bool      // nothing was said yet: an older step may have left an alarm
 }
 
-func newDelayAlarm(limits task.Alarms) *delayAlarm { return &delayAlarm{limits: limits, first: true} }
+func newDelayAlarm(limits task.Alarms) *delayAlarm {
+	d := &delayAlarm{first: true}
+	d.set(limits)
+	return d
+}
+
+// set takes thresholds over that were changed meanwhile.
+func (d *delayAlarm) set(limits task.Alarms) { d.limits.Store(&limits) }
 
 // look returns the alarm that one beat begins or ends, nil for none.
 func (d *delayAlarm) look(b contract.ApplyBeat) *contract.TaskAlarm {
-	if d.limits.DelaySeconds == 0 || b.DelayMillis < 0 {
+	limits := d.limits.Load()
+	switch {
+	case limits.DelaySeconds == 0 && d.told:
+		d.told, d.over = false, time.Time{}
+		return &contract.TaskAlarm{Kind: contract.AlarmDelay, At: b.At, Text: "the alarm was switched off"}
+	case limits.DelaySeconds == 0 || b.DelayMillis < 0:
 		return nil
 	}
 	d.caughtUp = d.caughtUp || b.CaughtUp
-	threshold := time.Duration(d.limits.DelaySeconds) * time.Second
+	threshold := time.Duration(limits.DelaySeconds) * time.Second
 	delay := time.Duration(b.DelayMillis) * time.Millisecond
 	if delay <= threshold {
 		d.over = time.Time{}
@@ -43,7 +56,7 @@ func (d *delayAlarm) look(b contract.ApplyBeat) *contract.TaskAlarm {
 		d.over = b.At
 	}
 	lasts := b.At.Sub(d.over)
-	if d.told || !d.caughtUp || lasts < time.Duration(d.limits.ForSeconds)*time.Second {
+	if d.told || !d.caughtUp || lasts < time.Duration(limits.ForSeconds)*time.Second {
 		return nil
 	}
 	d.told, d.first = true, false
@@ -55,8 +68,7 @@ func (d *delayAlarm) look(b contract.ApplyBeat) *contract.TaskAlarm {
 
 // watchDelay tells the task's workflow of what look finds; a message that does
 // not arrive is sent again with the next beat.
-func (a *Activities) watchDelay(ctx context.Context, step *step, t *resolved) func(contract.ApplyBeat) {
-	alarm := newDelayAlarm(t.Spec.Alarms)
+func (a *Activities) watchDelay(ctx context.Context, step *step, t *resolved, alarm *delayAlarm) func(contract.ApplyBeat) {
 	pending := make(chan contract.TaskAlarm, 1)
 	step.done.Go(func() {
 		for {

@@ -38,6 +38,27 @@ func TestDelayAlarm_BeginsAfterItsTimeAndEnds(t *testing.T) {
 	require.False(t, over.Active)
 }
 
+// TestDelayAlarm_FollowsNewThresholds: those of the control row hold at once,
+// and an alarm that is switched off ends.
+func TestDelayAlarm_FollowsNewThresholds(t *testing.T) {
+	d := newDelayAlarm(task.Alarms{})
+	at := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	beat := func(delay time.Duration, caughtUp bool) *contract.TaskAlarm {
+		at = at.Add(time.Second)
+		return d.look(contract.ApplyBeat{At: at, DelayMillis: delay.Milliseconds(), CaughtUp: caughtUp})
+	}
+	require.Nil(t, beat(time.Hour, true))
+	d.set(task.Alarms{DelaySeconds: 10, ForSeconds: 1})
+	require.False(t, beat(time.Second, true).Active, "an older step may have left an alarm")
+	require.Nil(t, beat(time.Hour, false))
+	require.True(t, beat(time.Hour, false).Active)
+	d.set(task.Alarms{})
+	over := beat(time.Hour, false)
+	require.NotNil(t, over)
+	require.False(t, over.Active)
+	require.Nil(t, beat(time.Hour, false))
+}
+
 func TestDelayAlarm_IsOffWithoutAThreshold(t *testing.T) {
 	d := newDelayAlarm(task.Alarms{})
 	for range 3 {

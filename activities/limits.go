@@ -25,6 +25,8 @@ type limited struct {
 	parts func(ctx context.Context, limits task.Limits) (int, error)
 	// told is called after every reading: the reason may have changed.
 	told func()
+	// alarms takes over the thresholds of alarms; may be nil.
+	alarms func(task.Alarms)
 }
 
 // follow keeps the limiter as the control row says, by which a change takes
@@ -53,10 +55,14 @@ func (l limited) follow(ctx context.Context) (stop func()) {
 
 // read takes the limits over; on an error the last ones hold.
 func (l limited) read(ctx context.Context) {
-	limits, ok, err := l.store.Limits(ctx)
+	control, ok, err := l.store.Control(ctx)
 	if err != nil || !ok {
 		return
 	}
+	if l.alarms != nil && control.Alarms != nil {
+		l.alarms(*control.Alarms)
+	}
+	limits := control.Limits
 	switch parts, err := l.parts(ctx, limits); {
 	case err != nil:
 	case parts == 0:

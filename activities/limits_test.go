@@ -34,7 +34,7 @@ func TestLimits_ExactAcrossLanesAndChangedWhileRunning(t *testing.T) {
 	var lanes sync.WaitGroup
 	for range 3 {
 		limiter := throttle.New(nil)
-		stop := limited{s, limiter, lanesOf(s, 3, false), func() {}}.follow(ctx)
+		stop := limited{s, limiter, lanesOf(s, 3, false), func() {}, nil}.follow(ctx)
 		lanes.Go(func() {
 			defer stop()
 			for limiter.Wait(ctx, 20, 0) == nil {
@@ -57,7 +57,7 @@ func TestLimits_ExactAcrossLanesAndChangedWhileRunning(t *testing.T) {
 		require.NoError(t, s.Finish(t.Context(), fence, c))
 	}
 	limiter := throttle.New(nil)
-	stop := limited{s, limiter, lanesOf(s, 3, false), func() {}}.follow(ctx)
+	stop := limited{s, limiter, lanesOf(s, 3, false), func() {}, nil}.follow(ctx)
 	defer stop()
 	began := time.Now()
 	require.NoError(t, limiter.Wait(ctx, 100, 0))

@@ -24,7 +24,7 @@ func (a *Activities) StoreLimits(ctx context.Context, in contract.LimitsIn) (con
 		return contract.Nothing{}, err
 	}
 	return contract.Nothing{}, a.withStore(ctx, t, func(_ *destination.Destination, s *checkpoint.Store) error {
-		return s.SetLimits(ctx, in.Limits)
+		return s.SetControl(ctx, checkpoint.Control{Limits: in.Limits, Alarms: in.Alarms})
 	})
 }
 

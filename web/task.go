@@ -46,7 +46,8 @@ func renderTask(s *control.Service, d control.Details, now time.Time) api.Task {
 	if d.Ended && !status.Ended() {
 		status = renderEnded(&t, status)
 	} else {
-		renderActions(&t, status)
+		// An automatic retry that waits for its time may be taken at once.
+		renderActions(&t, status, d.View != nil && d.View.LastError != nil && d.View.LastError.NextRetryAt != nil)
 	}
 	t.Status, t.StatusLabel = string(status), status.Label()
 	t.Source.Endpoint, t.Source.User = shown(s, d.TaskID, task.SourceSide, source)
@@ -182,10 +183,10 @@ func renderPending(t *api.Task, d control.Details, status lifecycle.Status, now 
 	return status
 }
 
-func renderActions(t *api.Task, status lifecycle.Status) {
+func renderActions(t *api.Task, status lifecycle.Status, retryWaits bool) {
 	t.AvailableActions, t.UnavailableActions = []string{}, []api.UnavailableAction{}
 	for _, a := range lifecycle.Actions() {
-		if reason := a.Reason(status); reason != "" {
+		if reason := a.Reason(status); reason != "" && (a != lifecycle.Retry || !retryWaits) {
 			t.UnavailableActions = append(t.UnavailableActions, api.UnavailableAction{Action: string(a), Reason: reason})
 		} else {
 			t.AvailableActions = append(t.AvailableActions, string(a))
@@ -201,7 +202,7 @@ func renderEnded(t *api.Task, status lifecycle.Status) lifecycle.Status {
 		Message: fault.EndedOutside.Message, Remedy: fault.EndedOutside.Remedy,
 	})
 	t.LastError = &e
-	renderActions(t, lifecycle.ReleaseDone)
+	renderActions(t, lifecycle.ReleaseDone, false)
 	if status == lifecycle.WaitingForStart {
 		return lifecycle.StartFailed
 	}

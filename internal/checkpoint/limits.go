@@ -9,9 +9,21 @@ import (
 	"shardlift/internal/task"
 )
 
-// SetLimits writes the control row, which copier and applier read every 2 s.
+// Control is what running steps read every 2 s.
+type Control struct {
+	task.Limits
+	// Alarms are the thresholds of alarms; nil: those of the specification.
+	Alarms *task.Alarms `json:"alarms,omitempty"`
+}
+
+// SetLimits writes a control row of limits alone.
 func (s *Store) SetLimits(ctx context.Context, l task.Limits) error {
-	value, err := body(l)
+	return s.SetControl(ctx, Control{Limits: l})
+}
+
+// SetControl writes the control row.
+func (s *Store) SetControl(ctx context.Context, c Control) error {
+	value, err := body(c)
 	if err == nil {
 		err = s.put(ctx, tableControl, "task = "+string(s.task), "body = "+string(value), "task, body", fmt.Sprintf("%s, %s", s.task, value))
 	}
@@ -21,20 +33,26 @@ func (s *Store) SetLimits(ctx context.Context, l task.Limits) error {
 	return nil
 }
 
-// Limits reads the control row; ok is false when nobody has written it.
+// Limits reads the limits of the control row.
 func (s *Store) Limits(ctx context.Context) (l task.Limits, ok bool, err error) {
+	c, ok, err := s.Control(ctx)
+	return c.Limits, ok, err
+}
+
+// Control reads the control row; ok is false when nobody has written it.
+func (s *Store) Control(ctx context.Context) (c Control, ok bool, err error) {
 	var data []byte
 	err = s.one(ctx, fmt.Sprintf("SELECT body FROM %s WHERE task = %s", s.t(tableControl), s.task), &data)
 	if errors.Is(err, sql.ErrNoRows) {
-		return l, false, nil
+		return c, false, nil
 	}
 	if err == nil {
-		err = read(data, &l, prefix+tableControl)
+		err = read(data, &c, prefix+tableControl)
 	}
 	if err != nil {
-		return l, false, fmt.Errorf("read limits: %w", err)
+		return c, false, fmt.Errorf("read limits: %w", err)
 	}
-	return l, true, nil
+	return c, true, nil
 }
 
 // Copying says how many of the copy's lanes share the limits now: all of them

@@ -178,6 +178,8 @@ type SequencesOut struct {
 type LimitsIn struct {
 	TaskRef
 	Limits task.Limits `json:"limits"`
+	// Alarms are the thresholds of alarms; nil leaves those of the specification.
+	Alarms *task.Alarms `json:"alarms,omitempty"`
 }
 
 // ResetIn clears the task's progress; with Truncate the destination tables too.
