@@ -286,10 +286,12 @@ func FuzzLiteral_ReadsBackAsTheSameBytes(f *testing.F) {
 			}
 		}
 	}
+	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, v []byte) {
-		c := table.Column{Type: table.TypeText, Charset: "utf8mb4"}
-		text := dialect.AppendLiteral(nil, c, v, c)
-		require.Equal(t, string(v), unquoteLiteral(t, string(text)))
+		for _, c := range []table.Column{{Type: table.TypeText, Charset: "utf8mb4"}, {Type: table.TypeBinary}} {
+			text := dialect.AppendLiteral(nil, c, v, c)
+			require.Equal(t, string(v), unquoteLiteral(t, string(text)))
+		}
 	})
 }
 
