@@ -93,7 +93,13 @@ func examplePrecheck() api.PrecheckReport {
 			{
 				Code: "srcDbPrivilegesIsEnoughForIncre", Group: "db_user_privilege", Title: "the source account has its rights", Verdict: "FAILED", Reason: new("REPLICATION CLIENT is missing"),
 				Evidence: &[]string{"SHOW GRANTS names: SELECT"}, Remedy: new("GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO 'shardlift'@'%';"),
+				Page: new("docs/precheck/srcDbPrivilegesIsEnoughForIncre.md"),
 			},
+			{
+				Code: "dstMaxAllowedPacketCheck", Group: "db_params", Title: "the destination takes the largest rows", Verdict: "FAILED", Reason: new("1 table has rows that are too large"),
+				Skippable: new(true),
+			},
+			{Code: "dstStatusCheck", Group: "db_target_status", Title: "the destination can be written", Verdict: "WAITING", WaitsFor: &[]string{"dstDbConnection"}},
 		},
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -132,6 +133,12 @@ func (a *app) printPrecheck(report *api.PrecheckReport) error {
 		}
 		if page := value(i.Page); i.Verdict != api.PASSED && page != "" {
 			f.add("", "more: %s", page)
+		}
+		if waits := value(i.WaitsFor); len(waits) > 0 {
+			f.add("", "waits for: %s", strings.Join(waits, ", "))
+		}
+		if i.Verdict == api.FAILED && value(i.Skippable) && i.Skipped == nil {
+			f.add("", "may be skipped with a reason: shardlift confirm TASK --skip --item %s --note TEXT", i.Code)
 		}
 		if by := i.Confirmed; by != nil {
 			f.add("", "confirmed by %s at %s: %s", by.Actor, moment(&by.At), by.Note)

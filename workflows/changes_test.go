@@ -117,6 +117,33 @@ func TestMigration_SyncPointsAreKept(t *testing.T) {
 	require.Equal(t, at(900), points[0].Position)
 }
 
+// TestMigration_AlarmThresholdsReachTheControlRow: running steps follow an edit
+// of thresholds alone, and switching an alarm off ends it.
+func TestMigration_AlarmThresholdsReachTheControlRow(t *testing.T) {
+	b := newBench(t)
+	var stored recorded[contract.LimitsIn]
+	stub(b, contract.StoreLimits).Return(func(_ context.Context, in contract.LimitsIn) (contract.Nothing, error) {
+		stored.add(in)
+		return contract.Nothing{}, nil
+	})
+	b.usual()
+	edited := spec()
+	edited.Alarms = task.Alarms{DelaySeconds: 5, ForSeconds: 9}
+	after(b, time.Second, contract.UpdateEdit, contract.EditRequest{Command: byAlice, Spec: edited}, b.accepted("edit"))
+	b.at(2*time.Second, func() {
+		b.SignalWorkflow(contract.SignalAlarm, contract.TaskAlarm{Kind: contract.AlarmDelay, Active: true, Text: "late"})
+	})
+	b.at(3*time.Second, func() { require.Len(t, b.view().Alarms, 1) })
+	after(b, 4*time.Second, contract.UpdateEdit, contract.EditRequest{Command: byAlice, Spec: spec()}, b.accepted("edit"))
+	b.at(5*time.Second, func() { require.Empty(t, b.view().Alarms) })
+	after(b, 6*time.Second, contract.UpdateEdit, contract.EditRequest{Command: byAlice, Spec: spec()}, b.accepted("edit"))
+	after(b, time.Minute, contract.UpdateStop, contract.StopRequest{Command: byAlice, Incomplete: true}, b.accepted("stop"))
+	b.run(b.input(planned))
+	require.Len(t, stored.all(), 2)
+	require.Equal(t, 5, stored.all()[0].Alarms.DelaySeconds)
+	require.Zero(t, *stored.all()[1].Alarms)
+}
+
 func TestMigration_LimitsReachTheControlRow(t *testing.T) {
 	b := newBench(t)
 	var stored recorded[contract.LimitsIn]

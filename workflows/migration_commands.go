@@ -127,9 +127,10 @@ func handle[R request](ctx workflow.Context, m *migration, c command[R]) error {
 	return nil
 }
 
-// allowed asks the lifecycle table, then compares the revision.
+// allowed asks the lifecycle table, then compares the revision. An automatic
+// retry that waits for its time may be taken at once, whatever the status.
 func (m *migration) allowed(a lifecycle.Action, c contract.Command) error {
-	if s := m.status(); !a.Allowed(s) {
+	if s := m.status(); !a.Allowed(s) && (a != lifecycle.Retry || m.RetryAt == nil) {
 		return fault.RefusedInState.New(string(a), "%s", a.Reason(s))
 	}
 	if c.Revision != 0 && c.Revision != m.Revision {
@@ -295,7 +296,7 @@ func (m *migration) replaceSide(which task.Side, endpoint task.SealedSide) {
 }
 
 func (m *migration) limit(ctx workflow.Context, r contract.LimitRequest) (contract.CommandResult, error) {
-	if err := m.tellLimits(ctx, r.Limits); err != nil {
+	if err := m.tellLimits(ctx, r.Limits, m.Spec.Alarms); err != nil {
 		return contract.CommandResult{}, err
 	}
 	m.Spec.Limits = r.Limits
@@ -303,14 +304,14 @@ func (m *migration) limit(ctx workflow.Context, r contract.LimitRequest) (contra
 	return contract.CommandResult{}, nil
 }
 
-// tellLimits writes the control row that a running copy reads; before the plan
+// tellLimits writes the control row that running steps read; before the plan
 // there is none, and the start writes it.
-func (m *migration) tellLimits(ctx workflow.Context, l task.Limits) error {
-	if m.Plan == nil || l.Equal(m.Spec.Limits) {
+func (m *migration) tellLimits(ctx workflow.Context, l task.Limits, a task.Alarms) error {
+	if m.Plan == nil || l.Equal(m.Spec.Limits) && !m.alarmsChange(ctx, a) {
 		return nil
 	}
 	_, err := callBriefly(ctx, m.place, answerLimit, contract.StoreLimits, "store the limits",
-		contract.LimitsIn{TaskRef: m.ref(), Limits: l})
+		contract.LimitsIn{TaskRef: m.ref(), Limits: l, Alarms: &a})
 	return err
 }
 

@@ -78,7 +78,7 @@ func (m *migration) edit(ctx workflow.Context, r contract.EditRequest) (contract
 		return contract.CommandResult{}, err
 	}
 	m.Spec.Name, m.Spec.Description, m.Spec.Tags = r.Spec.Name, r.Spec.Description, r.Spec.Tags
-	if r.Spec.Alarms.DelaySeconds == 0 && m.Spec.Alarms.DelaySeconds != 0 {
+	if r.Spec.Alarms.DelaySeconds == 0 && m.alarmsChange(ctx, r.Spec.Alarms) {
 		m.alarm(ctx, contract.TaskAlarm{Kind: contract.AlarmDelay}) // nobody else would end it
 	}
 	m.Spec.Limits, m.Spec.ExpiredDays, m.Spec.Alarms = r.Spec.Limits, r.Spec.ExpiredDays, r.Spec.Alarms
@@ -100,4 +100,10 @@ func (m *migration) edit(ctx workflow.Context, r contract.EditRequest) (contract
 	m.Revision++
 	m.record(ctx, r.Actor, "edited")
 	return contract.CommandResult{}, nil
+}
+
+// alarmsChange says whether running steps have to hear of other thresholds.
+// Runs of older programs heard of them with their next box.
+func (m *migration) alarmsChange(ctx workflow.Context, to task.Alarms) bool {
+	return to != m.Spec.Alarms && workflow.GetVersion(ctx, changeAlarmsAtOnce, workflow.DefaultVersion, 1) != workflow.DefaultVersion
 }

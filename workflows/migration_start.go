@@ -69,6 +69,6 @@ func (m *migration) reset(ctx workflow.Context) error {
 
 func (m *migration) storeLimits(ctx workflow.Context, l task.Limits) error {
 	_, err := call(ctx, m.place, contract.StoreLimits, "store the limits",
-		contract.LimitsIn{TaskRef: m.ref(), Limits: l})
+		contract.LimitsIn{TaskRef: m.ref(), Limits: l, Alarms: &m.Spec.Alarms})
 	return err
 }

@@ -15,7 +15,9 @@ import (
 // nothing watches, notifications.
 const (
 	changeRelease = "release"
-	release       = 2
+	// changeAlarmsAtOnce: an edit of alarm thresholds alone reaches running steps, too.
+	changeAlarmsAtOnce = "alarms-at-once"
+	release            = 2
 )
 
 // Register adds every workflow to a worker under its name in the contract.

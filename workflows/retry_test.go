@@ -71,6 +71,23 @@ func TestRetry_ThreeTimesWithGrowingWaitsThenFailed(t *testing.T) {
 	require.Len(t, boxes, 4, "each attempt has a box of its own")
 }
 
+// TestRetry_ByHandComesBeforeThePlannedOne: who has corrected the cause need not
+// wait; nobody else may retry what runs.
+func TestRetry_ByHandComesBeforeThePlannedOne(t *testing.T) {
+	b := newBench(t)
+	played := b.failing(fault.ValueRefused, 2)
+	b.usual()
+	after(b, time.Second, contract.UpdateRetry, contract.RetryRequest{Command: byAlice}, b.accepted("retry"))
+	b.at(2*time.Second, func() {
+		require.Len(t, played.all(), 2, "at once, not after 10 s")
+		require.Equal(t, 1, b.view().LastError.Attempt, "it counts from the beginning")
+	})
+	after(b, time.Minute, contract.UpdateRetry, contract.RetryRequest{Command: byAlice}, b.refused(fault.RefusedInState))
+	after(b, time.Hour, contract.UpdateStop, contract.StopRequest{Command: byAlice}, b.accepted("stop"))
+	b.run(b.input(copied))
+	b.ended()
+}
+
 // What is the network's goes on until it is restored, however long.
 func TestRetry_WhatPassesIsRetriedUntilItDoes(t *testing.T) {
 	b := newBench(t)

@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode"
 
+	enumspb "go.temporal.io/api/enums/v1"
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 
@@ -41,7 +42,8 @@ type Line struct {
 }
 
 // List returns one page of tasks, newest first, and the cursor of the next. It
-// is one call to visibility and asks no workflow.
+// is one call to visibility and one for each worker group that should be at
+// work; it asks no workflow. A filter by status is by what the task itself knows.
 func (s *Service) List(ctx context.Context, f Filter) ([]Line, string, error) {
 	query, err := f.query()
 	if err != nil {
@@ -63,7 +65,27 @@ func (s *Service) List(ctx context.Context, f Filter) ([]Line, string, error) {
 	for _, e := range out.GetExecutions() {
 		lines = append(lines, line(e))
 	}
+	s.rectify(ctx, lines)
 	return lines, newCursor(out.GetNextPageToken(), query), nil
+}
+
+// rectify shows tasks that should be at work as in fault rectification when no
+// worker of their group lives; a group that cannot be asked about counts as living.
+func (s *Service) rectify(ctx context.Context, lines []Line) {
+	dead := map[string]bool{}
+	for i, l := range lines {
+		if l.Status != lifecycle.Starting && l.Status != lifecycle.FullStarted && l.Status != lifecycle.IncreStarted {
+			continue
+		}
+		group := l.Memory.WorkerGroup
+		if _, asked := dead[group]; !asked {
+			n, err := s.Pollers(ctx, contract.QueueShort(group), enumspb.TASK_QUEUE_TYPE_ACTIVITY)
+			dead[group] = err == nil && n == 0
+		}
+		if dead[group] {
+			lines[i].Status = lifecycle.Rebuild
+		}
+	}
 }
 
 // newCursor is visibility's token with a check of it and its query: Temporal

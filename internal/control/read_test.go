@@ -87,6 +87,28 @@ func TestList_IsOneCall(t *testing.T) {
 	require.Equal(t, map[string]int{"ListWorkflowExecutions": 1}, calls)
 }
 
+// TestList_ShowsFaultRectification: of tasks that should be at work, those of a
+// group without workers; one question for each group.
+func TestList_ShowsFaultRectification(t *testing.T) {
+	r := newRig(t)
+	r.work()
+	of := func(s lifecycle.Status, group string) Line {
+		return Line{Status: s, Memory: contract.MemoryView{WorkerGroup: group}}
+	}
+	nobody := r.group + "-x"
+	var lines []Line
+	var calls map[string]int
+	require.Eventually(t, func() bool {
+		lines = []Line{of(lifecycle.FullStarted, r.group), of(lifecycle.FullStarted, nobody), of(lifecycle.Paused, nobody), of(lifecycle.IncreStarted, nobody)}
+		calls = r.counted(func() { r.rectify(t.Context(), lines) })
+		return lines[0].Status == lifecycle.FullStarted
+	}, 10*time.Second, 100*time.Millisecond)
+	require.Equal(t, lifecycle.Rebuild, lines[1].Status)
+	require.Equal(t, lifecycle.Paused, lines[2].Status)
+	require.Equal(t, lifecycle.Rebuild, lines[3].Status)
+	require.Equal(t, map[string]int{"DescribeTaskQueue": 2}, calls)
+}
+
 func TestList_TagsThatAValidFileMayHave(t *testing.T) {
 	r := newRig(t)
 	f := r.file(name())
