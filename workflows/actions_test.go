@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"shardlift/internal/contract"
 	"shardlift/internal/fault"
 	"shardlift/internal/lifecycle"
+	"shardlift/internal/table"
 	"shardlift/internal/task"
 )
 
@@ -82,6 +84,18 @@ func senders() map[lifecycle.Action]func(b *bench, then func(contract.CommandRes
 		lifecycle.Retry: func(b *bench, then func(contract.CommandResult, error)) {
 			send(b, contract.UpdateRetry, contract.RetryRequest{Command: byAlice}, then)
 		},
+		lifecycle.RetryTable: func(b *bench, then func(contract.CommandResult, error)) {
+			send(b, contract.UpdateRetry, contract.RetryRequest{Command: byAlice, Table: parkedTable.String()}, then)
+		},
+		lifecycle.RecopyTable: func(b *bench, then func(contract.CommandResult, error)) {
+			send(b, contract.UpdateTables, contract.TablesRequest{Command: byAlice, Kind: contract.TablesRecopy, Tables: []table.Name{parkedTable}}, then)
+		},
+		lifecycle.DropTable: func(b *bench, then func(contract.CommandResult, error)) {
+			send(b, contract.UpdateTables, contract.TablesRequest{Command: byAlice, Kind: contract.TablesDrop, Tables: []table.Name{parkedTable}}, then)
+		},
+		lifecycle.AddTables: func(b *bench, then func(contract.CommandResult, error)) {
+			send(b, contract.UpdateTables, addition("crm", "people"), then)
+		},
 		lifecycle.SetCredentials: func(b *bench, then func(contract.CommandResult, error)) {
 			send(b, contract.UpdateSetCredentials, contract.CredentialsRequest{Command: byAlice, Side: task.DestinationSide, Endpoint: spec().Destination}, then)
 		},
@@ -131,7 +145,11 @@ func TestMigration_EveryActionInEveryStatus(t *testing.T) {
 						send(b, contract.UpdateStop, contract.StopRequest{Command: byAlice, Force: true}, b.accepted("end of the test"))
 					}
 				})
-				b.run(b.input(prepare))
+				b.run(b.input(prepare, func(s *state) {
+					if s.Plan != nil && slices.Contains(tableActions(), action) {
+						parked(s)
+					}
+				}))
 				b.ended()
 				require.True(t, answered)
 			})

@@ -69,6 +69,10 @@ func newBench(t *testing.T) *bench {
 	register(b, contract.SendCommand)
 	register(b, contract.DeleteRuns)
 	register(b, contract.Notify)
+	register(b, contract.ParkTables)
+	register(b, contract.PlanGroup)
+	register(b, contract.MergeGroup)
+	register(b, contract.DropGroup)
 	return b
 }
 
@@ -95,6 +99,10 @@ func (b *bench) usual() {
 	stub(b, contract.CleanUp).Return(contract.CleanUpOut{}, nil)
 	stub(b, contract.DeleteRuns).Return(contract.Nothing{}, nil)
 	stub(b, contract.Notify).Return(contract.Nothing{}, nil)
+	stub(b, contract.ParkTables).Return(contract.ParkOut{Position: at(400), Copied: true}, nil)
+	stub(b, contract.PlanGroup).Return(contract.PlanCopyOut{Start: at(450), Tables: 1, Chunks: 3}, nil)
+	stub(b, contract.MergeGroup).Return(contract.MergeOut{Position: at(420)}, nil)
+	stub(b, contract.DropGroup).Return(contract.Nothing{}, nil)
 }
 
 func items() []contract.PrecheckItemRef {

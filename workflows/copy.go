@@ -27,6 +27,7 @@ type CopyInput struct {
 	DeleteFirst bool              `json:"delete_first,omitempty"`
 	Start       position.Position `json:"start"`
 	ApplyBeside bool              `json:"apply_beside,omitempty"`
+	Group       int               `json:"group,omitempty"`
 	Rows        int64             `json:"rows,omitempty"`
 	Bytes       int64             `json:"bytes,omitempty"`
 }
@@ -84,7 +85,7 @@ func runLane(ctx workflow.Context, p place, in *CopyInput, lane int) (finished b
 		out, err := call(ctx, p, contract.CopyLane, fmt.Sprintf("copy, lane %d of %d", lane+1, in.Lanes), contract.CopyLaneIn{
 			TaskRef: in.TaskRef, Owner: contract.Owner{Epoch: in.Epoch, Box: in.Box, FenceConfirmed: confirmed},
 			Lane: lane, Lanes: in.Lanes, Box: copyBox, Connections: in.Connections,
-			DeleteFirst: in.DeleteFirst, Start: in.Start, ApplyBeside: in.ApplyBeside,
+			DeleteFirst: in.DeleteFirst, Start: in.Start, ApplyBeside: in.ApplyBeside, Group: in.Group,
 		})
 		if err != nil {
 			return false, err

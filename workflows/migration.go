@@ -7,6 +7,7 @@ import (
 
 	"shardlift/internal/contract"
 	"shardlift/internal/lifecycle"
+	"shardlift/internal/table"
 	"shardlift/internal/task"
 )
 
@@ -23,6 +24,10 @@ type migration struct {
 
 	// interrupt cancels the phase that runs; nil while none does.
 	interrupt workflow.CancelFunc
+	// adding cancels the addition of tables that runs; joining are its tables while
+	// the revision has them and the destination's metadata may not.
+	adding  workflow.CancelFunc
+	joining []table.Name
 	// generation is raised by every command, so that waiting ends.
 	generation int
 	told       told
@@ -155,6 +160,7 @@ func (m *migration) work(ctx workflow.Context) {
 		m.fail(ctx, err)
 	}
 	if m.Mode == pausing {
+		_ = workflow.Await(ctx, func() bool { return m.adding == nil || m.forced() })
 		m.Mode = paused
 		m.record(ctx, system, "paused")
 	}
@@ -192,6 +198,9 @@ func (m *migration) fail(ctx workflow.Context, err error) {
 
 // stopPhaseWork cancels what the phase runs; the loop goes on when it has returned.
 func (m *migration) stopPhaseWork() {
+	if m.adding != nil {
+		m.adding()
+	}
 	if m.interrupt != nil {
 		m.interrupt()
 	}
@@ -210,7 +219,7 @@ func (m *migration) cancelledFromOutside(ctx, free workflow.Context) {
 	if m.Phase == lifecycle.PhaseDone || m.Stop != nil {
 		return
 	}
-	m.stop(free, "temporal", contract.StopRequest{Incomplete: m.Phase == lifecycle.PhaseFull && !m.CopyDone})
+	m.stop(free, "temporal", contract.StopRequest{Incomplete: m.Phase == lifecycle.PhaseFull && !m.CopyDone || m.openGroups() > 0})
 }
 
 // continueAsNew starts the next run once nothing of this one is in flight.

@@ -12,12 +12,28 @@ import (
 // it, and the stop phase drains.
 func (m *migration) applyPhase(ctx workflow.Context) error {
 	return m.beside(ctx, m.applyFrom(), func(ctx workflow.Context) error {
-		for {
-			if _, err := m.applyBox(ctx, nil); err != nil {
+		end := m.groupsBeside(ctx)
+		defer end()
+		return m.applyOwn(ctx)
+	})
+}
+
+// applyOwn applies group 0. Between its boxes tables leave it and come back.
+func (m *migration) applyOwn(ctx workflow.Context) error {
+	for {
+		// A box that began now would take tables that join for its own.
+		if err := workflow.Await(ctx, func() bool { return m.joining == nil }); err != nil {
+			return err
+		}
+		if err := m.regroup(ctx); err != nil {
+			return err
+		}
+		if _, err := m.applyBox(ctx, nil); err != nil {
+			if err := m.goWithout(ctx, err); err != nil {
 				return err
 			}
 		}
-	})
+	}
 }
 
 // copyAndApply applies the stream beside the copy (rule 2). The end of the copy

@@ -66,7 +66,7 @@ func (m *migration) register(ctx workflow.Context) error {
 			return handle(ctx, m, command[contract.ResumeRequest]{contract.UpdateResume, "go on from the checkpoints", always[contract.ResumeRequest](lifecycle.Resume), nil, m.resume})
 		},
 		func() error {
-			return handle(ctx, m, command[contract.RetryRequest]{contract.UpdateRetry, "try again after a failure", always[contract.RetryRequest](lifecycle.Retry), checkRetry, m.retry})
+			return handle(ctx, m, command[contract.RetryRequest]{contract.UpdateRetry, "try again after a failure", retryAction, m.checkRetry, m.retry})
 		},
 		func() error {
 			return handle(ctx, m, command[contract.CredentialsRequest]{contract.UpdateSetCredentials, "replace the credentials of one side", always[contract.CredentialsRequest](lifecycle.SetCredentials), m.checkCredentials, m.setCredentials})
@@ -82,6 +82,9 @@ func (m *migration) register(ctx workflow.Context) error {
 		},
 		func() error {
 			return handle(ctx, m, command[contract.ResetRequest]{contract.UpdateReset, "begin anew", always[contract.ResetRequest](lifecycle.Reset), nil, m.onReset})
+		},
+		func() error {
+			return handle(ctx, m, command[contract.TablesRequest]{contract.UpdateTables, "retry, recopy, drop or add tables", tablesAction, m.checkTables, m.tables})
 		},
 		func() error {
 			return handle(ctx, m, command[contract.SyncPointRequest]{contract.UpdateSyncPoint, "note the source's position", nil, m.checkSyncPoint, m.syncPoint})
@@ -235,14 +238,24 @@ func (m *migration) resume(ctx workflow.Context, r contract.ResumeRequest) (cont
 	return contract.CommandResult{}, nil
 }
 
-func checkRetry(_ workflow.Context, r contract.RetryRequest) error {
+func retryAction(r contract.RetryRequest) lifecycle.Action {
 	if r.Table != "" {
-		return fault.RetryTable.New(r.Table, "")
+		return lifecycle.RetryTable
+	}
+	return lifecycle.Retry
+}
+
+func (m *migration) checkRetry(_ workflow.Context, r contract.RetryRequest) error {
+	if r.Table != "" {
+		return m.checkParked(r.Table)
 	}
 	return nil
 }
 
 func (m *migration) retry(ctx workflow.Context, r contract.RetryRequest) (contract.CommandResult, error) {
+	if r.Table != "" {
+		return m.tables(ctx, contract.TablesRequest{Command: r.Command, Kind: contract.TablesRetry, Tables: m.groupOf(r.Table).Tables})
+	}
 	m.goOn(ctx, r.Actor, "retry")
 	return contract.CommandResult{}, nil
 }
@@ -322,10 +335,17 @@ func stopAction(r contract.StopRequest) lifecycle.Action {
 	return lifecycle.Stop
 }
 
-// checkStop refuses a normal stop of a copy that is not complete; what the
+// checkStop refuses a normal stop of a copy that is not complete, and one while
+// tables stand apart; what the
 // incremental phase has not applied yet, the stop drains.
 func (m *migration) checkStop(_ workflow.Context, r contract.StopRequest) error {
-	if r.Force || r.Incomplete || m.Plan == nil || m.CopyDone {
+	if r.Force || r.Incomplete || m.Plan == nil {
+		return nil
+	}
+	if n := m.openGroups(); n > 0 {
+		return fault.GroupsOpen.New("", "%d tables or groups of tables", n)
+	}
+	if m.CopyDone {
 		return nil
 	}
 	return fault.NotSynced.New("", "the full copy is not complete")

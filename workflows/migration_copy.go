@@ -17,11 +17,7 @@ import (
 // last read (rule 2), since safe mode lasts until it has passed.
 func (m *migration) copyPhase(ctx workflow.Context) error {
 	if !m.CopyDone {
-		start, work := m.Plan.Start, m.copyTables
-		if m.Plan.ApplyDuring { // set by the plan, so histories without it replay as they were
-			start, work = m.applyFrom(), m.copyAndApply
-		}
-		if err := m.beside(ctx, start, work); err != nil {
+		if err := m.copyAll(ctx); err != nil {
 			return err
 		}
 		m.CopyDone = true
@@ -44,6 +40,29 @@ func (m *migration) copyPhase(ctx workflow.Context) error {
 	return nil
 }
 
+// copyAll copies until no chunk of group 0 is left. A table that fails may leave
+// it; one that comes back interrupts the phase, and the lanes then take its chunks.
+func (m *migration) copyAll(ctx workflow.Context) error {
+	for {
+		if err := m.regroup(ctx); err != nil {
+			return err
+		}
+		start, work := m.Plan.Start, m.copyTables
+		if m.Plan.ApplyDuring { // set by the plan, so histories without it replay as they were
+			start, work = m.applyFrom(), m.copyAndApply
+		}
+		err := m.beside(ctx, start, work)
+		switch {
+		case err != nil:
+			if err := m.goWithout(ctx, err); err != nil {
+				return err
+			}
+		case m.groupIn(contract.GroupMerging) == nil:
+			return m.stopsForGroups()
+		}
+	}
+}
+
 func (m *migration) copyTables(ctx workflow.Context) error {
 	lanes, each := connections(m.Spec.Source.MaxConnections, m.Spec.Destination.MaxConnections)
 	m.Box += copyBoxes
@@ -53,7 +72,7 @@ func (m *migration) copyTables(ctx workflow.Context) error {
 		DeleteFirst: m.DeleteFirst, Start: m.Plan.Start, ApplyBeside: m.Plan.ApplyDuring,
 	}
 	m.FenceConfirmed = false
-	ctx = copyChild(ctx, m.place, fmt.Sprintf("copy %d tables in %d chunks", m.Plan.Tables, m.Plan.Chunks))
+	ctx = copyChild(ctx, m.place, 0, fmt.Sprintf("copy %d tables in %d chunks", m.Plan.Tables, m.Plan.Chunks))
 	return workflow.ExecuteChildWorkflow(ctx, contract.CopyWorkflow, in).Get(ctx, nil)
 }
 

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -92,7 +93,7 @@ func (m *migration) updateSequences(ctx workflow.Context) error {
 func (m *migration) reportIn() contract.ReportIn {
 	in := contract.ReportIn{
 		TaskRef: m.ref(), Forced: m.Stop.Force, Incomplete: !m.complete(), StopPosition: m.StopPosition, Head: m.StopHead,
-		Sequences: m.Sequences, Warnings: m.Warnings, StartedAt: m.StartedAt,
+		Sequences: m.Sequences, Warnings: slices.Concat(m.Warnings, m.groupWarnings()), StartedAt: m.StartedAt,
 	}
 	// A full-only task drains nothing: what was written since its start is missing.
 	if m.Spec.Type == task.Full && !m.Plan.Start.IsZero() {
@@ -152,7 +153,7 @@ func (m *migration) ownReport(ctx workflow.Context) *contract.Report {
 	}
 	r := contract.Report{
 		Forced: m.Stop.Force, Incomplete: !m.complete(), WritesAfterStop: "not verifiable", OpenTransactions: -1, PreparedXA: -1,
-		StopPosition: m.StopPosition, Sequences: m.Sequences, Warnings: m.Warnings, Divergences: m.Divergences, At: workflow.Now(ctx),
+		StopPosition: m.StopPosition, Sequences: m.Sequences, Warnings: slices.Concat(m.Warnings, m.groupWarnings()), Divergences: m.Divergences, At: workflow.Now(ctx),
 	}
 	if m.Plan != nil {
 		r.Tables = m.Plan.Tables

@@ -68,7 +68,7 @@ func (p place) options(activity string) workflow.ActivityOptions {
 	o := short
 	switch activity {
 	case contract.ListPrecheckItems.Name, contract.RunPrecheckItem.Name:
-	case contract.PlanCopy.Name:
+	case contract.PlanCopy.Name, contract.PlanGroup.Name:
 		o = long
 		o.StartToCloseTimeout = 2 * time.Hour
 	case contract.CopyLane.Name:
@@ -87,6 +87,10 @@ func (p place) options(activity string) workflow.ActivityOptions {
 		o = long
 		o.TaskQueue = contract.QueueApply(p.Group)
 		o.StartToCloseTimeout = applyBox + time.Hour
+	case contract.ParkTables.Name, contract.MergeGroup.Name:
+		o = long
+		o.StartToCloseTimeout = 15 * time.Minute
+	case contract.DropGroup.Name:
 	case contract.ReadHead.Name:
 		o.RetryPolicy = retries(0) // a source that is away for an hour fails no phase
 		o.WaitForCancellation = true
@@ -139,6 +143,13 @@ func brief(o workflow.ActivityOptions, limit time.Duration) workflow.ActivityOpt
 	return o
 }
 
+// bounded is for a long activity whose outcome a command answers with.
+func bounded(o workflow.ActivityOptions) workflow.ActivityOptions {
+	o.StartToCloseTimeout = 15 * time.Minute
+	o.ScheduleToCloseTimeout = 15 * time.Minute
+	return o
+}
+
 // call runs an activity with its usual options.
 func call[In, Out any](ctx workflow.Context, p place, a contract.Activity[In, Out], summary string, in In) (Out, error) {
 	return callWith(ctx, p.options(a.Name), a, summary, in)
@@ -156,11 +167,16 @@ func callWith[In, Out any](ctx workflow.Context, o workflow.ActivityOptions, a c
 	return out, err
 }
 
-// copyChild makes the options of a task's copy: cancelled with its parent and
-// waited for, since a lane may write until it has returned.
-func copyChild(ctx workflow.Context, p place, summary string) workflow.Context {
+// copyChild makes the options of the copy of a task (group 0) or of one of its
+// groups: cancelled with its parent and waited for, since a lane may write until
+// it has returned.
+func copyChild(ctx workflow.Context, p place, group int, summary string) workflow.Context {
+	id := contract.CopyID(p.TaskID)
+	if group > 0 {
+		id = contract.CopyGroupID(p.TaskID, group)
+	}
 	return workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
-		WorkflowID: contract.CopyID(p.TaskID), TaskQueue: contract.QueueControl,
+		WorkflowID: id, TaskQueue: contract.QueueControl,
 		WaitForCancellation: true, ParentClosePolicy: enums.PARENT_CLOSE_POLICY_REQUEST_CANCEL,
 		WorkflowIDReusePolicy: enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE, StaticSummary: summary,
 	})

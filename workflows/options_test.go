@@ -14,12 +14,14 @@ func TestOptions_EveryActivityIsBounded(t *testing.T) {
 	unlimited := map[string]bool{
 		contract.PlanCopy.Name: true, contract.CopyLane.Name: true, contract.WatchSource.Name: true,
 		contract.ApplyBinlog.Name: true, contract.CompareTables.Name: true, contract.ReadHead.Name: true,
+		contract.PlanGroup.Name: true, contract.ParkTables.Name: true, contract.MergeGroup.Name: true,
 	}
 	for _, name := range []string{
 		contract.ListPrecheckItems.Name, contract.RunPrecheckItem.Name, contract.PlanCopy.Name, contract.CopyLane.Name,
 		contract.ReadHead.Name, contract.WatchSource.Name, contract.ApplyBinlog.Name, contract.CompareTables.Name,
 		contract.UpdateSequences.Name, contract.StoreReport.Name, contract.StoreLimits.Name, contract.ResetTask.Name,
 		contract.CleanUp.Name, contract.Inspect.Name, contract.SendCommand.Name, contract.DeleteRuns.Name,
+		contract.ParkTables.Name, contract.PlanGroup.Name, contract.MergeGroup.Name, contract.DropGroup.Name,
 	} {
 		o := p.options(name)
 		require.NotEmpty(t, o.TaskQueue, name)

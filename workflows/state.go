@@ -61,6 +61,9 @@ type state struct {
 	CopyEnd        *position.Position `json:"copy_end,omitempty"`
 	Applied        *position.Position `json:"applied,omitempty"`
 	Divergences    int64              `json:"divergences,omitempty"`
+	// Groups are the tables that have a position of their own (docs/decisions/0011); GroupNo counts them.
+	Groups  []contract.Group `json:"groups,omitempty"`
+	GroupNo int              `json:"group_no,omitempty"`
 	// Progress of the copy and PurgeAt are what WatchSource saw last; PurgeAt only while it does not run.
 	Progress *contract.CopyProgress `json:"progress,omitempty"`
 	PurgeAt  *time.Time             `json:"purge_at,omitempty"`

@@ -84,6 +84,8 @@ func (m *migration) attention() string {
 	switch {
 	case m.Mode == failed && m.LastError != nil:
 		return m.LastError.Code
+	case m.alarmed(contract.AlarmParked):
+		return contract.AlarmParked
 	case m.Divergences > 0:
 		return "divergence"
 	case len(m.Alarms) > 0:
@@ -170,6 +172,7 @@ func (m *migration) view(ctx workflow.Context) contract.View {
 		Divergences: m.Divergences, Comparison: m.Comparison, Comparisons: m.Comparisons, Sequences: m.Sequences,
 		LastError: m.LastError, Warnings: m.Warnings, SyncPoints: m.SyncPoints, Report: m.Report,
 		Progress: m.Progress, PurgeAt: m.PurgeAt, Alarms: m.Alarms, ExpiresAt: m.expiresAt(),
+		Groups: m.Groups,
 	}
 	return v
 }

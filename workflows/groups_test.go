@@ -1,0 +1,519 @@
+package workflows
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
+
+	"shardlift/internal/contract"
+	"shardlift/internal/fault"
+	"shardlift/internal/lifecycle"
+	"shardlift/internal/position"
+	"shardlift/internal/selection"
+	"shardlift/internal/table"
+	"shardlift/internal/task"
+)
+
+// parkedTable is the table that fails in these tests.
+var parkedTable = table.Name{Schema: "Shop", Table: "orders"}
+
+func tableActions() []lifecycle.Action {
+	return []lifecycle.Action{lifecycle.RetryTable, lifecycle.RecopyTable, lifecycle.DropTable, lifecycle.AddTables}
+}
+
+// parked gives a task a parked group.
+func parked(s *state) {
+	parks(s)
+	p := at(400)
+	info := tableInfo(fault.ValueRefused)
+	s.GroupNo = 1
+	s.Groups = []contract.Group{{No: 1, Tables: []table.Name{parkedTable}, State: contract.GroupParked, Position: &p, Copied: true, Error: &info}}
+}
+
+func parks(s *state) { s.Spec.Policy.TableError = task.ParkTable }
+
+func addition(schema, name string) contract.TablesRequest {
+	return contract.TablesRequest{
+		Command: byAlice, Kind: contract.TablesAdd, Tables: []table.Name{{Schema: schema, Table: name}},
+		Objects: selection.Selection{{Schema: schema, Tables: []string{name}}},
+	}
+}
+
+func about(kind string) contract.TablesRequest {
+	return contract.TablesRequest{Command: byAlice, Kind: kind, Tables: []table.Name{parkedTable}}
+}
+
+func tableInfo(d fault.Definition) contract.ErrorInfo {
+	info := infoOf(d.New("Shop.orders", ""))
+	info.Table = parkedTable.String()
+	return info
+}
+
+// tableError is an error that concerns one table alone.
+func tableError(d fault.Definition, stoppedAt *position.Position) error {
+	info := tableInfo(d)
+	info.Position = stoppedAt
+	return temporal.NewApplicationErrorWithOptions("x", d.Code, temporal.ApplicationErrorOptions{NonRetryable: true, Details: []any{info}})
+}
+
+// failOnce fails the first box of group 0 with an error of one table.
+func failOnce(b *bench, played *recorded[contract.ApplyIn], stoppedAt *position.Position) {
+	failed := false
+	stub(b, contract.ApplyBinlog).After(10 * time.Second).Return(func(_ context.Context, in contract.ApplyIn) (contract.ApplyOut, error) {
+		played.add(in)
+		if in.Group == 0 && !failed {
+			failed = true
+			return contract.ApplyOut{}, tableError(fault.ValueRefused, stoppedAt)
+		}
+		return contract.ApplyOut{Applied: at(900), Drained: in.Stop != nil}, nil
+	})
+}
+
+// TestGroups_ATableThatFailsIsParkedAndComesBack: parked with its error, told to
+// people, brought on by a retry past the statement that stopped it, merged.
+func TestGroups_ATableThatFailsIsParkedAndComesBack(t *testing.T) {
+	b := newBench(t)
+	var played recorded[contract.ApplyIn]
+	var parkings, merges recorded[int]
+	var told recorded[contract.NotifyIn]
+	ddl := at(700)
+	failOnce(b, &played, &ddl)
+	stub(b, contract.ParkTables).Return(func(_ context.Context, in contract.ParkIn) (contract.ParkOut, error) {
+		parkings.add(in.Group)
+		require.Equal(t, []table.Name{parkedTable}, in.Tables)
+		require.Equal(t, at(100), in.Start)
+		return contract.ParkOut{Position: at(400), Copied: true}, nil
+	})
+	stub(b, contract.MergeGroup).Return(func(_ context.Context, in contract.MergeIn) (contract.MergeOut, error) {
+		merges.add(in.Group)
+		return contract.MergeOut{Position: at(420)}, nil
+	})
+	stub(b, contract.Notify).Return(func(_ context.Context, in contract.NotifyIn) (contract.Nothing, error) {
+		told.add(in)
+		return contract.Nothing{}, nil
+	})
+	b.usual()
+	b.at(time.Minute, func() {
+		v := b.view()
+		require.Equal(t, lifecycle.IncreStarted, v.Status)
+		require.Nil(t, v.LastError)
+		require.Len(t, v.Groups, 1)
+		require.Equal(t, contract.GroupParked, v.Groups[0].State)
+		require.Equal(t, fault.ValueRefused.Code, v.Groups[0].Error.Code)
+		require.True(t, v.Groups[0].Copied)
+		require.Equal(t, contract.AlarmParked, v.Alarms[0].Kind)
+		require.Contains(t, v.Alarms[0].Text, "Shop.orders")
+	})
+	after(b, 2*time.Minute, contract.UpdateStop, contract.StopRequest{Command: byAlice}, b.refused(fault.GroupsOpen))
+	after(b, 3*time.Minute, contract.UpdateRetry, contract.RetryRequest{Command: byAlice, Table: "Shop.other"}, b.refused(fault.RetryTable))
+	after(b, 4*time.Minute, contract.UpdateRetry, contract.RetryRequest{Command: byAlice, Table: "Shop.orders"}, b.accepted("retry"))
+	b.at(10*time.Minute, func() {
+		require.Empty(t, b.view().Groups)
+		require.Empty(t, b.view().Alarms)
+		require.Equal(t, lifecycle.IncreStarted, b.view().Status)
+	})
+	after(b, 20*time.Minute, contract.UpdateStop, contract.StopRequest{Command: byAlice}, b.accepted("stop"))
+	b.run(b.input(copied, parks))
+	v := b.ended()
+	require.False(t, v.Report.Incomplete)
+	require.Equal(t, []int{1}, parkings.all())
+	require.Equal(t, []int{1}, merges.all())
+	var group []contract.ApplyIn
+	for _, in := range played.all() {
+		if in.Group == 1 {
+			group = append(group, in)
+		}
+	}
+	require.NotEmpty(t, group)
+	require.Equal(t, at(900), *group[0].Stop)
+	require.Equal(t, at(400), group[0].Start)
+	require.Equal(t, at(500), group[0].CopyEnd)
+	require.Equal(t, ddl, *group[0].PassDDL)
+	require.Equal(t, contract.AlarmParked, told.all()[0].Kind)
+	require.Contains(t, told.all()[0].Text, "Shop.orders")
+	require.False(t, told.all()[1].Active)
+}
+
+
+// TestGroups_WhatIsNotParkedStopsTheTask: policy stop, no table named, the last
+// table, a table that no rule selects, too many groups.
+func TestGroups_WhatIsNotParkedStopsTheTask(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*state)
+		err    error
+	}{
+		"policy stop":   {func(*state) {}, tableError(fault.ValueRefused, nil)},
+		"no table":      {parks, applicationError(fault.Divergence)},
+		"the last one":  {func(s *state) { parks(s); s.Plan.Tables = 1 }, tableError(fault.Divergence, nil)},
+		"not selected":  {func(s *state) { parks(s); s.Spec.Objects = selection.Selection{{Schema: "x"}} }, tableError(fault.Divergence, nil)},
+		"enough groups": {func(s *state) { manyGroups(s) }, tableError(fault.Divergence, nil)},
+	} {
+		b := newBench(t)
+		stub(b, contract.ApplyBinlog).Return(contract.ApplyOut{}, c.err)
+		stub(b, contract.ParkTables).Panic("parked: " + name)
+		b.usual()
+		b.at(time.Hour, func() { require.Equal(t, lifecycle.IncreFailed, b.view().Status, name) })
+		after(b, 2*time.Hour, contract.UpdateStop, contract.StopRequest{Command: byAlice, Force: true}, b.accepted("stop"))
+		b.run(b.input(copied, c.change))
+		b.ended()
+	}
+}
+
+func manyGroups(s *state) {
+	parks(s)
+	p := at(400)
+	s.Plan.Tables = 100
+	for s.GroupNo < contract.MaxGroups {
+		s.GroupNo++
+		s.Groups = append(s.Groups, contract.Group{
+			No: s.GroupNo, Tables: []table.Name{{Schema: "Shop", Table: fmt.Sprint("t", s.GroupNo)}}, State: contract.GroupParked, Position: &p,
+		})
+	}
+}
+
+// TestGroups_ARetryInTheCopyMergesAtOnce: the lanes are cut short and begin again
+// with the table's chunks.
+func TestGroups_ARetryInTheCopyMergesAtOnce(t *testing.T) {
+	for name, change := range map[string]func(*state){"copy": planned, "copy and apply": beside, "full only": func(s *state) {
+		planned(s)
+		s.Spec.Type = task.Full
+	}} {
+		b := newBench(t)
+		first := true
+		stub(b, contract.CopyLane).After(time.Minute).Return(func(_ context.Context, in contract.CopyLaneIn) (contract.CopyLaneOut, error) {
+			require.Zero(t, in.Group)
+			if first {
+				first = false
+				return contract.CopyLaneOut{}, tableError(fault.ValueRefused, nil)
+			}
+			return contract.CopyLaneOut{Done: true}, nil
+		})
+		stub(b, contract.ParkTables).Return(contract.ParkOut{Position: at(100)}, nil)
+		merged := false
+		stub(b, contract.MergeGroup).Return(func(context.Context, contract.MergeIn) (contract.MergeOut, error) {
+			merged = true
+			return contract.MergeOut{}, nil
+		})
+		b.usual()
+		after(b, 90*time.Second, contract.UpdateTables, about(contract.TablesRecopy), b.refused(fault.RefusedInState))
+		after(b, 95*time.Second, contract.UpdateTables, about(contract.TablesRetry), b.accepted("retry"))
+		b.at(98*time.Second, func() {
+			require.Empty(t, b.view().Groups, name)
+			require.Equal(t, lifecycle.FullStarted, b.view().Status)
+			require.True(t, merged)
+		})
+		if name != "full only" {
+			after(b, time.Hour, contract.UpdateStop, contract.StopRequest{Command: byAlice}, b.accepted("stop"))
+		}
+		b.run(b.input(change, parks))
+		require.False(t, b.ended().Report.Incomplete, name)
+	}
+}
+
+// TestGroups_AFullOnlyTaskDoesNotEndWithoutParkedTables: it fails when the rest is
+// done; a retry or a drop lets it end.
+func TestGroups_AFullOnlyTaskDoesNotEndWithoutParkedTables(t *testing.T) {
+	for _, kind := range []string{contract.TablesRetry, contract.TablesDrop} {
+		b := newBench(t)
+		b.usual()
+		b.at(time.Hour, func() {
+			require.Equal(t, lifecycle.FullFailed, b.view().Status)
+			require.Equal(t, fault.GroupsOpen.Code, b.view().LastError.Code)
+		})
+		after(b, 2*time.Hour, contract.UpdateTables, about(kind), b.accepted(kind))
+		b.run(b.input(planned, parked, func(s *state) { s.Spec.Type = task.Full; s.Groups[0].Copied = false }))
+		v := b.ended()
+		require.False(t, v.Report.Incomplete)
+		require.Equal(t, kind == contract.TablesDrop, len(v.Groups) == 1)
+		if kind == contract.TablesDrop {
+			require.Contains(t, v.Report.Warnings[0], "Shop.orders")
+		}
+	}
+}
+
+// TestGroups_RecopyPlansCopiesAndMerges: chunks delete their range first, the
+// copy is a child of its own, and the lanes are the group's.
+func TestGroups_RecopyPlansCopiesAndMerges(t *testing.T) {
+	b := newBench(t)
+	var lanes recorded[contract.CopyLaneIn]
+	var played recorded[contract.ApplyIn]
+	stub(b, contract.CopyLane).After(time.Minute).Return(func(_ context.Context, in contract.CopyLaneIn) (contract.CopyLaneOut, error) {
+		lanes.add(in)
+		return contract.CopyLaneOut{Done: true}, nil
+	})
+	stub(b, contract.ApplyBinlog).After(10 * time.Second).Return(func(_ context.Context, in contract.ApplyIn) (contract.ApplyOut, error) {
+		played.add(in)
+		return contract.ApplyOut{Applied: at(950), Drained: in.Stop != nil}, nil
+	})
+	b.usual()
+	after(b, time.Minute, contract.UpdateTables, about(contract.TablesRecopy), b.accepted("recopy"))
+	b.at(90*time.Second, func() { require.Equal(t, contract.GroupCopying, b.view().Groups[0].State) })
+	b.at(10*time.Minute, func() { require.Empty(t, b.view().Groups) })
+	after(b, 20*time.Minute, contract.UpdateStop, contract.StopRequest{Command: byAlice}, b.accepted("stop"))
+	b.run(b.input(copied, parked))
+	b.ended()
+	require.NotEmpty(t, lanes.all())
+	for _, in := range lanes.all() {
+		require.Equal(t, 1, in.Group)
+		require.True(t, in.DeleteFirst)
+		require.True(t, in.ApplyBeside)
+		require.Equal(t, at(450), in.Start)
+	}
+	for _, in := range played.all() {
+		if in.Group == 1 {
+			require.Equal(t, at(900), in.CopyEnd, "of its own copy")
+		}
+	}
+}
+
+// TestGroups_AnErrorParksTheGroupAgain: group 0 goes on; what passes is tried again.
+func TestGroups_AnErrorParksTheGroupAgain(t *testing.T) {
+	b := newBench(t)
+	turn := 0
+	stub(b, contract.ApplyBinlog).After(10 * time.Second).Return(func(_ context.Context, in contract.ApplyIn) (contract.ApplyOut, error) {
+		if in.Group == 1 {
+			switch turn++; turn {
+			case 1:
+				return contract.ApplyOut{}, applicationError(fault.ApplyBehind) // passes
+			case 2:
+				return contract.ApplyOut{}, tableError(fault.StatementRefused, nil)
+			}
+		}
+		return contract.ApplyOut{Applied: at(950), Drained: in.Stop != nil}, nil
+	})
+	hindered := false
+	stub(b, contract.MergeGroup).Return(func(context.Context, contract.MergeIn) (contract.MergeOut, error) {
+		if !hindered {
+			hindered = true
+			return contract.MergeOut{}, applicationError(fault.ServerReadOnly)
+		}
+		return contract.MergeOut{Position: at(420)}, nil
+	})
+	b.usual()
+	after(b, time.Minute, contract.UpdateTables, about(contract.TablesRetry), b.accepted("retry"))
+	b.at(90*time.Second, func() {
+		g := b.view().Groups[0]
+		require.Equal(t, contract.GroupApplying, g.State)
+		require.NotNil(t, g.Error.NextRetryAt)
+	})
+	parkedWith := func(code string) func() {
+		return func() {
+			require.Equal(t, lifecycle.IncreStarted, b.view().Status)
+			require.Equal(t, contract.GroupParked, b.view().Groups[0].State)
+			require.Equal(t, code, b.view().Groups[0].Error.Code)
+		}
+	}
+	b.at(5*time.Minute, parkedWith(fault.StatementRefused.Code))
+	after(b, 6*time.Minute, contract.UpdateTables, about(contract.TablesRetry), b.accepted("retry"))
+	b.at(10*time.Minute, parkedWith(fault.ServerReadOnly.Code))
+	after(b, 11*time.Minute, contract.UpdateTables, about(contract.TablesRetry), b.accepted("retry"))
+	b.at(15*time.Minute, func() { require.Empty(t, b.view().Groups) })
+	after(b, 20*time.Minute, contract.UpdateStop, contract.StopRequest{Command: byAlice}, b.accepted("stop"))
+	b.run(b.input(copied, parked))
+	b.ended()
+}
+
+// TestGroups_ParkingIsCarriedOutAfterAnInterruption: a pause in the middle loses
+// neither the table nor its error.
+func TestGroups_ParkingIsCarriedOutAfterAnInterruption(t *testing.T) {
+	b := newBench(t)
+	var played recorded[contract.ApplyIn]
+	failOnce(b, &played, nil)
+	parkings := 0
+	stub(b, contract.ParkTables).After(5 * time.Second).Return(func(context.Context, contract.ParkIn) (contract.ParkOut, error) {
+		parkings++
+		return contract.ParkOut{Position: at(400), Copied: true}, nil
+	})
+	b.usual()
+	after(b, 12*time.Second, contract.UpdatePause, contract.PauseRequest{Command: byAlice}, b.accepted("pause"))
+	after(b, 13*time.Second, contract.UpdateTables, about(contract.TablesDrop), b.refused(fault.RetryTable))
+	after(b, time.Minute, contract.UpdateResume, contract.ResumeRequest{Command: byAlice}, b.accepted("resume"))
+	b.at(2*time.Minute, func() {
+		require.NotNil(t, b.view().Groups[0].Position)
+		require.Equal(t, 2, parkings)
+	})
+	after(b, 3*time.Minute, contract.UpdateStop, contract.StopRequest{Command: byAlice, Incomplete: true}, b.accepted("stop"))
+	b.run(b.input(copied, parks))
+	v := b.ended()
+	require.True(t, v.Report.Incomplete)
+	require.Contains(t, v.Report.Warnings[0], "Shop.orders (parked with "+fault.ValueRefused.Code)
+}
+
+// TestGroups_DropLeavesTheRows: a dropped table is named in the report, and the
+// stop is a normal one.
+func TestGroups_DropLeavesTheRows(t *testing.T) {
+	b := newBench(t)
+	stub(b, contract.DropGroup).Return(contract.Nothing{}, applicationError(fault.ServerReadOnly)).Once()
+	b.usual()
+	after(b, time.Second, contract.UpdateTables, about(contract.TablesDrop), b.refused(fault.ServerReadOnly))
+	after(b, 2*time.Second, contract.UpdateTables, about(contract.TablesDrop), b.accepted("drop"))
+	after(b, 3*time.Second, contract.UpdateTables, about(contract.TablesRetry), b.refused(fault.RetryTable))
+	after(b, time.Minute, contract.UpdateStop, contract.StopRequest{Command: byAlice}, b.accepted("stop"))
+	b.run(b.input(copied, parked))
+	v := b.ended()
+	require.False(t, v.Report.Incomplete)
+	require.Equal(t, contract.GroupDropped, v.Groups[0].State)
+	require.Contains(t, v.Report.Warnings[0], "dropped")
+}
+
+// TestGroups_StateOfEveryStepIsCarried: a run that ends in the middle of a group's
+// step is gone on with by the next.
+func TestGroups_StateOfEveryStepIsCarried(t *testing.T) {
+	for _, s := range []contract.GroupState{contract.GroupPlanning, contract.GroupCopying, contract.GroupApplying, contract.GroupMerging} {
+		b := newBench(t)
+		stub(b, contract.PlanGroup).After(time.Hour).Return(contract.PlanCopyOut{Start: at(450)}, nil)
+		stub(b, contract.MergeGroup).After(time.Hour).Return(contract.MergeOut{}, nil)
+		b.usual()
+		b.at(time.Minute, func() { b.SetContinueAsNewSuggested(true) })
+		b.at(2*time.Minute, func() { b.SignalWorkflow("unrelated", nil) })
+		in := b.input(copied, parked, func(st *state) { st.Groups[0].State = s; st.Groups[0].Error = nil })
+		b.run(in)
+		next := b.next()
+		require.Equal(t, s, next.Carry.Groups[0].State)
+
+		c := newBench(t)
+		stub(c, contract.ApplyBinlog).After(10*time.Second).Return(func(_ context.Context, in contract.ApplyIn) (contract.ApplyOut, error) {
+			return contract.ApplyOut{Applied: at(900), Drained: in.Stop != nil}, nil
+		})
+		c.usual()
+		c.at(3*time.Hour, func() { require.Empty(t, c.view().Groups, s) })
+		after(c, 4*time.Hour, contract.UpdateStop, contract.StopRequest{Command: byAlice}, c.accepted("stop"))
+		c.run(next)
+		c.ended()
+	}
+}
+
+// TestGroups_AddedTablesAreCheckedPlannedCopiedAndMerged: the pre-check looks at
+// the added tables only, the new revision selects them, group 0 goes on meanwhile.
+func TestGroups_AddedTablesAreCheckedPlannedCopiedAndMerged(t *testing.T) {
+	b := newBench(t)
+	var checks recorded[contract.PrecheckItemIn]
+	var plans recorded[contract.PlanGroupIn]
+	var played recorded[contract.ApplyIn]
+	stub(b, contract.ListPrecheckItems).Return(itemsOfTables(), nil)
+	stub(b, contract.RunPrecheckItem).Return(func(_ context.Context, in contract.PrecheckItemIn) (contract.PrecheckItemResult, error) {
+		checks.add(in)
+		verdict := contract.Passed
+		if in.Code == "ROWS" {
+			verdict = contract.Alarm
+		}
+		return contract.PrecheckItemResult{Code: in.Code, Verdict: verdict}, nil
+	})
+	stub(b, contract.PlanGroup).After(time.Second).Return(func(_ context.Context, in contract.PlanGroupIn) (contract.PlanCopyOut, error) {
+		plans.add(in)
+		return contract.PlanCopyOut{Start: at(450), Tables: 1, Chunks: 3}, nil
+	})
+	stub(b, contract.ApplyBinlog).After(10*time.Second).Return(func(_ context.Context, in contract.ApplyIn) (contract.ApplyOut, error) {
+		played.add(in)
+		return contract.ApplyOut{Applied: at(950), Drained: in.Stop != nil}, nil
+	})
+	b.usual()
+	after(b, time.Minute, contract.UpdateTables, addition("Shop", "x"), b.refused(fault.AlreadySelected))
+	wrong := addition("crm", "people")
+	wrong.Objects[0].Tables = []string{"people", "more"}
+	after(b, time.Minute, contract.UpdateTables, wrong, b.refused(fault.InvalidField))
+	answered := false
+	after(b, 2*time.Minute, contract.UpdateTables, addition("crm", "people"), func(r contract.CommandResult, err error) {
+		require.NoError(t, err)
+		require.Equal(t, 2, r.Revision)
+		answered = true
+	})
+	b.at(3*time.Minute, func() {
+		v := b.view()
+		require.True(t, answered)
+		require.Equal(t, contract.GroupCopying, v.Groups[0].State)
+		require.True(t, v.Groups[0].Added)
+		require.Equal(t, "done", v.Precheck.State)
+		require.Len(t, v.Spec.Objects, 2)
+		require.Equal(t, 2, v.Plan.Tables)
+	})
+	b.at(30*time.Minute, func() {
+		require.Empty(t, b.view().Groups)
+		require.Equal(t, 3, b.view().Plan.Tables)
+	})
+	after(b, time.Hour, contract.UpdateStop, contract.StopRequest{Command: byAlice}, b.accepted("stop"))
+	b.run(b.input(copied, checked))
+	b.ended()
+	var codes []string
+	for _, in := range checks.all() {
+		codes = append(codes, in.Code)
+		require.Equal(t, selection.Selection{{Schema: "crm", Tables: []string{"people"}}}, in.Objects)
+	}
+	require.ElementsMatch(t, []string{"SOURCE", "ROWS", "KEYS"}, codes)
+	require.Equal(t, "SOURCE", codes[0], "what others need comes first")
+	require.Equal(t, 2, plans.all()[0].Revision)
+	require.Equal(t, []table.Name{{Schema: "crm", Table: "people"}}, plans.all()[0].Tables)
+	groups := 0
+	for _, in := range played.all() {
+		if in.Group == 1 {
+			groups++
+		}
+		if in.Group == 0 && in.Revision == 1 {
+			require.Zero(t, groups, "group 0 goes on with the new revision only after the merge, or with its next box")
+		}
+	}
+	require.Positive(t, groups)
+}
+
+func itemsOfTables() []contract.PrecheckItemRef {
+	return []contract.PrecheckItemRef{
+		{Code: "SOURCE"}, {Code: "BINLOG", Needs: []string{"SOURCE"}},
+		{Code: "ROWS", Needs: []string{"SOURCE"}, Tables: true}, {Code: "KEYS", Needs: []string{"SOURCE"}, Tables: true},
+	}
+}
+
+// TestGroups_AnAdditionThatFailsLeavesNothing: a failed item, a plan that fails,
+// a pause in the middle.
+func TestGroups_AnAdditionThatFailsLeavesNothing(t *testing.T) {
+	for name, c := range map[string]struct {
+		prepare func(*bench)
+		want    fault.Definition
+		pause   bool
+	}{
+		"pre-check": {func(b *bench) {
+			stub(b, contract.RunPrecheckItem).Return(func(_ context.Context, in contract.PrecheckItemIn) (contract.PrecheckItemResult, error) {
+				return contract.PrecheckItemResult{Code: in.Code, Verdict: contract.Failed, Reason: "no"}, nil
+			})
+			stub(b, contract.PlanGroup).Panic("not planned")
+		}, fault.AddRefused, false},
+		"plan": {func(b *bench) {
+			stub(b, contract.PlanGroup).Return(contract.PlanCopyOut{}, applicationError(fault.NothingToMove))
+		}, fault.NothingToMove, false},
+		"pause": {func(b *bench) {
+			stub(b, contract.PlanGroup).After(10*time.Minute).Return(contract.PlanCopyOut{}, nil)
+		}, fault.AddInterrupted, true},
+	} {
+		b := newBench(t)
+		dropped := 0
+		stub(b, contract.ListPrecheckItems).Return(itemsOfTables(), nil)
+		stub(b, contract.DropGroup).Return(func(context.Context, contract.MergeIn) (contract.Nothing, error) {
+			dropped++
+			return contract.Nothing{}, nil
+		})
+		c.prepare(b)
+		b.usual()
+		answered := false
+		after(b, time.Minute, contract.UpdateTables, addition("crm", "people"), func(r contract.CommandResult, err error) {
+			b.refused(c.want)(r, err)
+			answered = true
+		})
+		if c.pause {
+			after(b, 2*time.Minute, contract.UpdatePause, contract.PauseRequest{Command: byAlice}, b.accepted("pause"))
+		}
+		b.at(5*time.Minute, func() {
+			v := b.view()
+			require.True(t, answered, name)
+			require.Empty(t, v.Groups)
+			require.Len(t, v.Spec.Objects, 1)
+			require.Equal(t, name != "pre-check", dropped == 1)
+			require.False(t, v.Status.Failed())
+		})
+		after(b, 10*time.Minute, contract.UpdateStop, contract.StopRequest{Command: byAlice}, b.accepted("stop"))
+		b.run(b.input(copied))
+		b.ended()
+	}
+}
