@@ -50,6 +50,7 @@ func foreseen() map[string]Foreseen {
 			fault.PrecheckRunning, fault.NotSynced, fault.PauseMode, fault.StartInPast, fault.RetryTable, fault.FixedField, fault.UnknownItem,
 			fault.NotAnAlarm, fault.NoSyncPoint, fault.TaskStillOpen, fault.UnknownCommand, fault.NotConfigured, fault.UnknownCheck,
 			fault.NotSkippable, fault.UnknownOperation, fault.NoSuchPath, fault.Unreadable, fault.Unauthorized, fault.AnswerUnreadable,
+			fault.GroupsOpen, fault.AlreadySelected, fault.AddRefused, fault.AddInterrupted, fault.TooManyGroups,
 		}},
 		{ofComparison, []fault.Definition{
 			fault.NothingToCompare, fault.ComparisonRunning, fault.ComparisonType, fault.UnknownComparison, fault.ReportMissing, fault.NoMetadata,

@@ -81,8 +81,12 @@ func providerRetention(ctx context.Context, s *server) (kept time.Duration, know
 // far less than it does, since a middleware and a busy source may slow it down.
 const copyRate = 10 << 20
 
+// behindBesideCopy is how far an apply beside the copy is taken to be behind: it
+// waits for the chunks that are being copied, and for the start of its own.
+const behindBesideCopy = time.Hour
+
 // purgeHorizon (PC-D26): the binlog since the start is needed until the full
-// copy has ended.
+// copy has ended, unless it is applied beside the copy.
 func purgeHorizon(ctx context.Context, e *Env) (finding, error) {
 	s, err := e.src(ctx)
 	if err != nil {
@@ -92,10 +96,15 @@ func purgeHorizon(ctx context.Context, e *Env) (finding, error) {
 	if err != nil {
 		return finding{}, err
 	}
-	copying := estimatedCopy(pairs, e.config.Spec.Limits)
+	copying := estimatedCopy(pairs, e.config.Spec.Limits, time.Now())
+	needed := "the copy takes about " + lasting(copying)
+	if e.config.Spec.Policy.Apply == task.DuringCopy {
+		copying = min(copying, behindBesideCopy)
+		needed = "the apply beside the copy is behind by up to about " + lasting(copying)
+	}
 	for _, name := range []string{"binlog_space_limit", "max_binlog_total_size"} {
 		if n, _ := strconv.ParseInt(s.capabilities.VariableOr(name, "0"), 10, 64); n > 0 {
-			return alarm(fmt.Sprintf("%s purges the binlog beyond %d MiB, however young; the copy takes about %s", name, n>>20, lasting(copying)),
+			return alarm(fmt.Sprintf("%s purges the binlog beyond %d MiB, however young; %s", name, n>>20, needed),
 				"SET GLOBAL "+name+" = 0; until the task has ended, or make sure that so much is not written meanwhile"), nil
 		}
 	}
@@ -106,32 +115,48 @@ func purgeHorizon(ctx context.Context, e *Env) (finding, error) {
 	remedy := rdsRetention
 	if !known {
 		if kept, remedy = serverRetention(s); kept == 0 {
-			return pass("the server does not purge by age; the copy takes about %s (srcDbBinlogExpireLogsDays)", lasting(copying)), nil
+			return pass("the server does not purge by age; %s (srcDbBinlogExpireLogsDays)", needed), nil
 		}
 	}
 	if kept < 2*copying {
-		return alarm(fmt.Sprintf("the copy takes about %s, the binlog is kept for %s: it may be purged before it was read", lasting(copying), lasting(kept)), remedy+
-			"\nwith at least twice the time of the copy; or raise the limits of the task"), nil
+		return alarm(fmt.Sprintf("%s, the binlog is kept for %s: it may be purged before it was read", needed, lasting(kept)), remedy+
+			"\nwith at least twice that time; or raise the limits of the task, or set its policy.apply to during-copy"), nil
 	}
-	return pass("the copy takes about %s, the binlog is kept for %s", lasting(copying), lasting(kept)), nil
+	return pass("%s, the binlog is kept for %s", needed, lasting(kept)), nil
 }
 
-// estimatedCopy is how long the copy may take under the task's limits.
-func estimatedCopy(pairs []pair, l task.Limits) time.Duration {
+// longestCopy bounds the estimate: by then something has changed.
+const longestCopy = 366 * 24 * time.Hour
+
+// estimatedCopy is how long the copy may take that begins now under the task's
+// limits, by the minute where windows change them.
+func estimatedCopy(pairs []pair, l task.Limits, now time.Time) time.Duration {
 	var rows, bytes int64
 	for _, p := range pairs {
 		rows += max(p.source.Rows, 0)
 		bytes += max(p.source.Bytes, 0)
 	}
-	rate := int64(copyRate)
-	if l.MBPerSecond > 0 {
-		rate = min(rate, int64(l.MBPerSecond)<<20)
+	const day = 24 * 60
+	var done [day]float64 // part of the copy that each minute from now on does
+	for i := range done {
+		mb, perSecond, _ := l.At(now.Add(time.Duration(i) * time.Minute))
+		rate := float64(copyRate)
+		if mb > 0 {
+			rate = min(rate, float64(mb)*(1<<20))
+		}
+		done[i] = 60 * rate / float64(max(bytes, 1))
+		if perSecond > 0 {
+			done[i] = min(done[i], 60*float64(perSecond)/float64(max(rows, 1)))
+		}
+		if len(l.Windows) == 0 { // every minute is alike
+			return time.Duration(min(max(1/done[i], 1), longestCopy.Minutes()) * float64(time.Minute))
+		}
 	}
-	seconds := bytes / rate
-	if l.RowsPerSecond > 0 {
-		seconds = max(seconds, rows/int64(l.RowsPerSecond))
+	minutes, part := 0, 0.0
+	for ; part < 1 && minutes < int(longestCopy.Minutes()); minutes++ {
+		part += done[minutes%day]
 	}
-	return max(time.Duration(seconds)*time.Second, time.Minute)
+	return time.Duration(max(minutes, 1)) * time.Minute
 }
 
 // lasting writes a duration for people.

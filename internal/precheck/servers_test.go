@@ -17,6 +17,7 @@ import (
 
 	"shardlift/internal/contract"
 	"shardlift/internal/mysqlconn"
+	"shardlift/internal/task"
 	"shardlift/internal/testdb"
 )
 
@@ -225,6 +226,11 @@ func TestBinlog_PurgedBeforeTheCopyEndsAndCompressed(t *testing.T) {
 	f.passes("srcBinlogPurgeHorizon")
 	f.config.Spec.Limits.MBPerSecond = 1
 	f.passes("srcBinlogPurgeHorizon", "57 hours")
+	f.onSource("SET GLOBAL binlog_expire_logs_seconds = 10800")
+	f.alarms("srcBinlogPurgeHorizon", "57 hours")
+	f.config.Spec.Policy.Apply = task.DuringCopy
+	f.passes("srcBinlogPurgeHorizon", "the apply beside the copy is behind by up to about 60 minutes, the binlog is kept for 3 hours")
+	f.config.Spec.Policy.Apply = ""
 	f.onSource("SET GLOBAL binlog_expire_logs_seconds = 0")
 	f.passes("srcBinlogPurgeHorizon", "does not purge by age")
 
