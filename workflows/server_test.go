@@ -38,7 +38,7 @@ var record = flag.Bool("record", false, "write histories into the folder of this
 
 var identity = regexp.MustCompile(`"identity": *"[^"]*"`)
 
-const historyFolder = "testdata/histories/v2"
+const historyFolder = "testdata/histories/v3"
 
 // stage is a real Temporal server with a worker whose activities are played.
 type stage struct {
@@ -51,6 +51,8 @@ type stage struct {
 	// failApply fails the next ApplyBinlog, with failAs (fault.Divergence when empty).
 	failApply bool
 	failAs    fault.Definition
+	// failTable fails the next ApplyBinlog with an error of one table.
+	failTable bool
 }
 
 // newStage starts workers on queues of this test alone, but for the control queue.
@@ -92,9 +94,12 @@ func (s *stage) play(w worker.Worker) {
 	})
 	answer(contract.ApplyBinlog.Name, func(ctx context.Context, in contract.ApplyIn) (contract.ApplyOut, error) {
 		s.mu.Lock()
-		fail, as := s.failApply, s.failAs
-		s.failApply = false
+		fail, as, one := s.failApply, s.failAs, s.failTable
+		s.failApply, s.failTable = false, false
 		s.mu.Unlock()
+		if one {
+			return contract.ApplyOut{}, tableError(fault.ValueRefused, nil)
+		}
 		if fail && as.Code != "" {
 			return contract.ApplyOut{}, applicationError(as)
 		}
@@ -116,6 +121,7 @@ func (s *stage) play(w worker.Worker) {
 		return contract.Report{Incomplete: in.Incomplete}, nil
 	})
 	answer(contract.StoreLimits.Name, func(context.Context, contract.LimitsIn) (contract.Nothing, error) { return contract.Nothing{}, nil })
+	s.playGroups(answer)
 	answer(contract.ResetTask.Name, func(context.Context, contract.ResetIn) (contract.Nothing, error) { return contract.Nothing{}, nil })
 }
 
