@@ -1,6 +1,7 @@
 package binlog
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"slices"
@@ -19,6 +20,11 @@ import (
 func (r *rig) xaPrepare(id string, statements ...string) *sql.Conn {
 	r.t.Helper()
 	c := r.session()
+	r.t.Cleanup(func() { // a failed test must not leave it to the others: no task can start meanwhile
+		rollback := "XA ROLLBACK '" + id + "','b',7"
+		_, _ = c.ExecContext(context.Background(), rollback)
+		_, _ = r.db.ExecContext(context.Background(), rollback)
+	})
 	execOn(r.t, c, "XA START '"+id+"','b',7")
 	execOn(r.t, c, statements...)
 	execOn(r.t, c, "XA END '"+id+"','b',7", "XA PREPARE '"+id+"','b',7")

@@ -50,8 +50,14 @@ func serverFixture(t testing.TB, source, target *testdb.Server) *fixture {
 // ddmFixture has a 9.7 source and the simulator as destination.
 func ddmFixture(t testing.TB, opts ...simtest.Option) *fixture {
 	t.Helper()
+	return ddmFixtureFrom(t, "mysql97", opts...)
+}
+
+// ddmFixtureFrom is ddmFixture with a source of an edition.
+func ddmFixtureFrom(t testing.TB, edition string, opts ...simtest.Option) *fixture {
+	t.Helper()
 	sim := simtest.Start(t, 4, opts...)
-	source := testdb.Get(t, "mysql97")
+	source := testdb.Get(t, edition)
 	f := &fixture{t: t, source: source, sim: sim, from: source.Schema(t), to: sim.Schema}
 	f.src = source.DB(t, f.from)
 	f.dst = sim.DB(t)

@@ -13,6 +13,8 @@ import (
 const (
 	codeTimes     = "srcTimeRange"
 	codeDocuments = "srcJsonValueTypes"
+	// codeUnreadable is a question of codeDocuments' own.
+	codeUnreadable = codeDocuments + "/unreadable"
 )
 
 // longTimes: MariaDB has fractions of a second beyond 838:59:59, MySQL has not.
@@ -52,12 +54,38 @@ func typedDocuments(c mysqlconn.Capabilities) condition {
 	}
 }
 
+// unreadableDocuments: MySQL 5.7 prints a binary of more than 57 bytes with line
+// breaks inside the string, which no JSON parser takes.
+func unreadableDocuments(c mysqlconn.Capabilities) condition {
+	return func(_ *destination.Destination, p pair, column int, name string) string {
+		if p.source.Columns[column].Type != table.TypeJSON || c.Number >= 80000 {
+			return ""
+		}
+		return "NOT JSON_VALID(CAST(" + name + " AS CHAR))"
+	}
+}
+
 func documentTypes(ctx context.Context, e *Env) (finding, error) {
 	found, err := e.answersOf(ctx, codeDocuments)
 	if err != nil {
 		return finding{}, err
 	}
+	unreadable, err := e.answersOf(ctx, codeUnreadable)
+	if err != nil {
+		return finding{}, err
+	}
 	var g graded
+	for _, a := range unreadable {
+		if a.n > 0 {
+			g.fail("%s: %s documents have a binary of more than 57 bytes", a, a.amount())
+		}
+	}
+	if len(g.fails) > 0 {
+		f := g.finding("", "MySQL 5.7 prints JSON documents with longer binaries so that they cannot be read again; such a row stops the copy", "",
+			"on the source replace the binaries by texts (TO_BASE64 without line breaks), or exclude the tables. The rows: "+unreadable.find())
+		f.samples = unreadable.samples()
+		return f, nil
+	}
 	for _, a := range found {
 		if a.n > 0 {
 			g.alarm("%s: %s documents", a, a.amount())

@@ -48,10 +48,11 @@ func questions(source mysqlconn.Capabilities) []question {
 	return []question{
 		{codeDates, before1583},
 		{codeEnums, enumError},
-		{codeCharacters, lossyCharacters},
+		{codeCharacters, lossyCharacters(source)},
 		{codeShardNull, shardWithoutValue},
 		{codeTimes, longTimes(source)},
 		{codeDocuments, typedDocuments(source)},
+		{codeUnreadable, unreadableDocuments(source)},
 	}
 }
 
@@ -231,21 +232,28 @@ func refusedRows(ctx context.Context, e *Env, code, what, passed, failed, alarme
 var withHoles = []string{"big5", "cp932", "eucjpms", "euckr", "gb2312", "gbk", "sjis", "ujis"}
 
 // lossyCharacters: a character that the destination's set does not hold becomes
-// a question mark.
-func lossyCharacters(d *destination.Destination, p pair, column int, name string) string {
-	c := p.source.Columns[column]
-	at := p.destination.Column(c.Name)
-	if c.Type != table.TypeText || at < 0 {
-		return ""
+// a question mark, and halves of surrogate pairs are none.
+func lossyCharacters(source mysqlconn.Capabilities) condition {
+	return func(d *destination.Destination, p pair, column int, name string) string {
+		c := p.source.Columns[column]
+		at := p.destination.Column(c.Name)
+		if c.Type != table.TypeText || at < 0 {
+			return ""
+		}
+		to := p.destination.Columns[at].Charset
+		if to == "" || c.Charset == "" || to == "binary" || c.Charset == "binary" {
+			return ""
+		}
+		halves := halfSurrogates(source, d, c, p.destination.Columns[at], name)
+		if to == c.Charset || holds(to, c.Charset) && !slices.Contains(withHoles, c.Charset) {
+			return halves
+		}
+		lossy := destination.Unrepresentable(name, to)
+		if halves != "" {
+			return lossy + " OR " + halves
+		}
+		return lossy
 	}
-	to := p.destination.Columns[at].Charset
-	if to == "" || c.Charset == "" || to == "binary" || c.Charset == "binary" || to == c.Charset {
-		return ""
-	}
-	if holds(to, c.Charset) && !slices.Contains(withHoles, c.Charset) {
-		return ""
-	}
-	return destination.Unrepresentable(name, to)
 }
 
 // characters: dbCharacterSetConsistency says which columns could lose values;
@@ -255,22 +263,29 @@ func characters(ctx context.Context, e *Env) (finding, error) {
 	if err != nil {
 		return finding{}, err
 	}
+	d, err := e.dst(ctx)
+	if err != nil {
+		return finding{}, err
+	}
 	var g graded
 	for _, a := range found {
+		from := a.table.Columns[a.column]
 		switch {
+		case a.n > 0 && isDDM(d) && holds(a.to.Charset, from.Charset) && !slices.Contains(withHoles, from.Charset):
+			g.alarm("%s: %s rows have halves of surrogate pairs, which data nodes of MySQL 8.0 refuse", a, a.amount())
 		case a.n > 0:
 			g.fail("%s: %s rows have characters that %s does not hold", a, a.amount(), a.to.Charset)
-		case holds(a.to.Charset, a.table.Columns[a.column].Charset) && a.whole:
-		case holds(a.to.Charset, a.table.Columns[a.column].Charset):
-			g.alarm("%s: %s has codes that are no characters; not all rows were looked at", a, a.table.Columns[a.column].Charset)
+		case holds(a.to.Charset, from.Charset) && (a.whole || hasUTF8(from)):
+		case holds(a.to.Charset, from.Charset):
+			g.alarm("%s: %s has codes that are no characters; not all rows were looked at", a, from.Charset)
 		case !a.whole:
-			g.alarm("%s: %s has not all characters of %s; not all rows were looked at", a, a.to.Charset, a.table.Columns[a.column].Charset)
+			g.alarm("%s: %s has not all characters of %s; not all rows were looked at", a, a.to.Charset, from.Charset)
 		default:
-			g.alarm("%s: %s has not all characters of %s; no row needs them now", a, a.to.Charset, a.table.Columns[a.column].Charset)
+			g.alarm("%s: %s has not all characters of %s; no row needs them now", a, a.to.Charset, from.Charset)
 		}
 	}
 	f := g.finding("the destination's character sets hold every value", "values have characters that the destination's character set does not hold",
-		"a later value with a character that the destination's set lacks stops the task",
+		"a value with a character that the destination's set lacks stops the task",
 		"ALTER TABLE <schema>.<table> CONVERT TO CHARACTER SET utf8mb4; on the destination. The rows: "+found.find())
 	f.samples = found.samples()
 	return f, nil
