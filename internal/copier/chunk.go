@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"shardlift/internal/checkpoint"
@@ -70,6 +71,9 @@ type part struct {
 	last  [][]byte // key of the last row
 }
 
+// readAhead is for how long a part's rows last under the limits.
+const readAhead = 5 * time.Second
+
 // errPartFull ends a SELECT that has given enough or lasted too long.
 var errPartFull = errors.New("part is full")
 
@@ -84,11 +88,16 @@ func (l *lane) read(ctx context.Context, m *dialect.Mapping, r table.KeyRange) (
 	// A planned chunk is about as large as the budget; the double of it avoids
 	// ending a SELECT early, which costs its connection.
 	limit, end := 2*l.ReadBytes, time.Now().Add(l.ReadTime)
+	most := math.MaxInt
+	if l.Throttle != nil { // a slow copy reads evenly, too
+		rows, bytes := l.Throttle.Within(readAhead)
+		limit, most = int(min(int64(limit), bytes)), int(min(int64(most), rows))
+	}
 	take := func(found row.Row) error {
 		copied := found.Clone()
 		p.bytes += copied.Size()
 		p.rows = append(p.rows, copied)
-		if p.bytes >= limit || time.Now().After(end) {
+		if p.bytes >= limit || len(p.rows) >= most || time.Now().After(end) {
 			return errPartFull
 		}
 		return nil

@@ -82,11 +82,36 @@ func (l *lane) jobs(m *dialect.Mapping, rows []row.Row) []job {
 	return out
 }
 
-// writeThrottled writes a transaction within the limits.
+// writeThrottled writes a job within the limits: in transactions of what a
+// second lets pass, so that the rows move evenly.
 func (l *lane) writeThrottled(ctx context.Context, writer int, m *dialect.Mapping, j job, attempted bool) error {
 	if l.Throttle == nil {
 		return l.writeJob(ctx, writer, m, j, attempted)
 	}
+	for len(j.rows) > 0 {
+		piece := j.cut(l.Throttle.Within(time.Second))
+		if err := l.writePiece(ctx, writer, m, piece, attempted); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cut takes rows off the job: at least one, else at most so many rows and bytes.
+func (j *job) cut(rows, bytes int64) job {
+	piece := job{shard: j.shard}
+	n := 0
+	for n < len(j.rows) && (n == 0 || int64(n) < rows && int64(piece.bytes+j.rows[n].Size()) <= bytes) {
+		piece.bytes += j.rows[n].Size()
+		n++
+	}
+	piece.rows, j.rows = j.rows[:n], j.rows[n:]
+	j.bytes -= piece.bytes
+	return piece
+}
+
+// writePiece writes a transaction when the limits let it pass.
+func (l *lane) writePiece(ctx context.Context, writer int, m *dialect.Mapping, j job, attempted bool) error {
 	if err := l.Throttle.Wait(ctx, int64(len(j.rows)), int64(j.bytes)); err != nil {
 		return fmt.Errorf("wait for the rate limit: %w", err)
 	}

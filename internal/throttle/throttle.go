@@ -3,6 +3,7 @@ package throttle
 import (
 	"context"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -83,6 +84,20 @@ func (l *Limiter) Wait(ctx context.Context, rows, bytes int64) error {
 		return fmt.Errorf("wait for the limit of bytes: %w", err)
 	}
 	return nil
+}
+
+// Within says how many rows and bytes the limits let pass in d: work that is cut
+// into such pieces moves evenly. Without a limit it is the largest number.
+func (l *Limiter) Within(d time.Duration) (rows, bytes int64) {
+	return within(l.rows, d), within(l.bytes, d)
+}
+
+func within(l *rate.Limiter, d time.Duration) int64 {
+	n := float64(l.Limit()) * d.Seconds() // rate.Inf is a number, too
+	if n >= math.MaxInt64 {
+		return math.MaxInt64
+	}
+	return max(int64(n), 1)
 }
 
 // spend takes n tokens in bursts, reading limit and burst anew each time, because

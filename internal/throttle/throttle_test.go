@@ -2,6 +2,7 @@ package throttle
 
 import (
 	"context"
+	"math"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -33,6 +34,19 @@ func TestLimiter_HoldsRowsAndBytesPerSecond(t *testing.T) {
 			require.InDelta(t, c.seconds, time.Since(began).Seconds(), 0.2)
 		})
 	}
+}
+
+func TestLimiter_SaysWhatPassesWithinATime(t *testing.T) {
+	l := New(nil)
+	rows, bytes := l.Within(time.Second)
+	require.Equal(t, int64(math.MaxInt64), rows)
+	require.Equal(t, int64(math.MaxInt64), bytes)
+	l.Set(task.Limits{RowsPerSecond: 30, MBPerSecond: 1}, 10)
+	rows, bytes = l.Within(5 * time.Second)
+	require.Equal(t, int64(15), rows)
+	require.Equal(t, int64(5<<20/10), bytes)
+	rows, _ = l.Within(time.Millisecond)
+	require.Equal(t, int64(1), rows, "at least one goes on")
 }
 
 func TestLimiter_ChangesWhileAStepWaits(t *testing.T) {
