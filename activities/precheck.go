@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -32,6 +33,9 @@ func (a *Activities) RunPrecheckItem(ctx context.Context, in contract.PrecheckIt
 		TaskID: t.TaskID, Spec: t.Spec, AfterReset: in.AfterReset,
 		Source: mysqlconn.FromEndpoint(t.Source), Destination: mysqlconn.FromEndpoint(t.Destination),
 		Nodes: dataNodes(t.Destination),
+	}
+	if len(in.Objects) > 0 {
+		c.Spec.Objects, c.Scope = in.Objects, fmt.Sprintf(" %v", in.Objects)
 	}
 	result, err := a.prechecks.Run(ctx, c, t.Revision, in.Code)
 	if err != nil {

@@ -157,8 +157,12 @@ func (m *migration) checkTogether(ctx workflow.Context, list []contract.Precheck
 				return
 			}
 			defer running.Release(1)
+			looked := objects
+			if ref.Together {
+				looked = slices.Concat(m.Spec.Objects, objects)
+			}
 			result, err := call(ctx, m.place, contract.RunPrecheckItem, ref.Title+" (added tables)",
-				contract.PrecheckItemIn{TaskRef: m.ref(), Code: ref.Code, Objects: objects})
+				contract.PrecheckItemIn{TaskRef: m.ref(), Code: ref.Code, Objects: looked})
 			if err != nil {
 				info := errorInfo(ctx, err)
 				result.Verdict, result.Reason = contract.Failed, fmt.Sprintf("%s %s", info.Code, info.Message)

@@ -138,7 +138,6 @@ func TestGroups_ATableThatFailsIsParkedAndComesBack(t *testing.T) {
 	require.False(t, told.all()[1].Active)
 }
 
-
 // TestGroups_WhatIsNotParkedStopsTheTask: policy stop, no table named, the last
 // table, a table that no rule selects, too many groups.
 func TestGroups_WhatIsNotParkedStopsTheTask(t *testing.T) {
@@ -376,7 +375,7 @@ func TestGroups_StateOfEveryStepIsCarried(t *testing.T) {
 		require.Equal(t, s, next.Carry.Groups[0].State)
 
 		c := newBench(t)
-		stub(c, contract.ApplyBinlog).After(10*time.Second).Return(func(_ context.Context, in contract.ApplyIn) (contract.ApplyOut, error) {
+		stub(c, contract.ApplyBinlog).After(10 * time.Second).Return(func(_ context.Context, in contract.ApplyIn) (contract.ApplyOut, error) {
 			return contract.ApplyOut{Applied: at(900), Drained: in.Stop != nil}, nil
 		})
 		c.usual()
@@ -407,7 +406,7 @@ func TestGroups_AddedTablesAreCheckedPlannedCopiedAndMerged(t *testing.T) {
 		plans.add(in)
 		return contract.PlanCopyOut{Start: at(450), Tables: 1, Chunks: 3}, nil
 	})
-	stub(b, contract.ApplyBinlog).After(10*time.Second).Return(func(_ context.Context, in contract.ApplyIn) (contract.ApplyOut, error) {
+	stub(b, contract.ApplyBinlog).After(10 * time.Second).Return(func(_ context.Context, in contract.ApplyIn) (contract.ApplyOut, error) {
 		played.add(in)
 		return contract.ApplyOut{Applied: at(950), Drained: in.Stop != nil}, nil
 	})
@@ -461,8 +460,10 @@ func TestGroups_AddedTablesAreCheckedPlannedCopiedAndMerged(t *testing.T) {
 
 func itemsOfTables() []contract.PrecheckItemRef {
 	return []contract.PrecheckItemRef{
-		{Code: "SOURCE"}, {Code: "BINLOG", Needs: []string{"SOURCE"}},
-		{Code: "ROWS", Needs: []string{"SOURCE"}, Tables: true}, {Code: "KEYS", Needs: []string{"SOURCE"}, Tables: true},
+		{Code: "SOURCE"},
+		{Code: "BINLOG", Needs: []string{"SOURCE"}},
+		{Code: "ROWS", Needs: []string{"SOURCE"}, Tables: true},
+		{Code: "KEYS", Needs: []string{"SOURCE"}, Tables: true},
 	}
 }
 

@@ -33,6 +33,8 @@ type PrecheckItemRef struct {
 	Page string `json:"page,omitempty"`
 	// Tables: the item looks at tables, so that it is run for tables that join later.
 	Tables bool `json:"tables,omitempty"`
+	// Together: it looks at how tables fit together, so that it then needs those of the task, too.
+	Together bool `json:"together,omitempty"`
 }
 
 // PrecheckItemIn runs one item.

@@ -24,6 +24,8 @@ type Config struct {
 	Nodes []mysqlconn.Config
 	// AfterReset: a destination with rows is an alarm, not a failure.
 	AfterReset bool
+	// Scope tells runs over other tables than the task's own apart, "" for its own.
+	Scope string
 }
 
 // Env is what the items of one task share. It is safe for concurrent use.

@@ -48,16 +48,31 @@ type item struct {
 	// skippable: what fails here stops the task, it loses and changes nothing, so
 	// that somebody may take the risk with a reason.
 	skippable bool
-	run       func(context.Context, *Env) (finding, error)
+	// tables: it looks at tables, so that tables that join a running task meet it, too.
+	tables bool
+	run    func(context.Context, *Env) (finding, error)
 }
 
 // all lists every item in the order in which pages show them.
 func all() []item {
 	return slices.Concat(
-		connectionItems(), versionItems(), privilegeItems(), binlogItems(), objectItems(), structureItems(),
-		keyItems(), foreignItems(), shardingItems(), vitessItems(), valueItems(), destinationItems(), nodeItems(), environmentItems(),
-		serverItems(), activityItems(), limitItems(), capacityItems(), inventoryItems(), returnItems(),
+		connectionItems(), versionItems(), perTable(privilegeItems()), binlogItems(), perTable(objectItems()), perTable(structureItems()),
+		perTable(keyItems()), perTable(foreignItems()), perTable(shardingItems()), perTable(vitessItems()), perTable(valueItems()),
+		perTable(destinationItems()), nodeItems(), environmentItems(), serverItems(), activityItems(), perTable(limitItems()),
+		capacityItems(), inventoryItems(), returnItems(),
 	)
+}
+
+func perTable(items []item) []item {
+	for i := range items {
+		items[i].tables = true
+	}
+	return items
+}
+
+// fitting lists the items about how tables fit together.
+func fitting() []string {
+	return []string{"srcDstTableNameCaseSensitiveCheck", "hasForeignKeyOnUnselectedTable"}
 }
 
 // Items returns the items of a task type.
@@ -86,6 +101,7 @@ func (i item) ref() contract.PrecheckItemRef {
 	return contract.PrecheckItemRef{
 		Code: i.code, Group: i.group, Title: i.title, Needs: i.needs,
 		Applies: applies, Skippable: i.skippable, Page: "docs/precheck/" + i.code + ".md",
+		Tables: i.tables, Together: slices.Contains(fitting(), i.code),
 	}
 }
 

@@ -38,7 +38,7 @@ func NewPool() *Pool { return &Pool{envs: map[poolKey]*pooled{}} }
 
 // Run runs one item of a revision of a task.
 func (p *Pool) Run(ctx context.Context, c Config, revision int, code string) (contract.PrecheckItemResult, error) {
-	key := poolKey{c.TaskID, revision, c.AfterReset}
+	key := poolKey{c.TaskID + c.Scope, revision, c.AfterReset}
 	shared := p.take(key, c, code)
 	defer p.release(key, shared)
 	return Run(ctx, shared.env, code)
