@@ -2,8 +2,12 @@ package alarm
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
 	"fmt"
 	"net"
+	"net/textproto"
 	"strconv"
 	"strings"
 	"time"
@@ -23,6 +27,8 @@ type SMTP struct {
 	TLS  string
 	From string
 	To   []string
+
+	roots *x509.CertPool // nil: the system's
 }
 
 // TLS modes of a mail server.
@@ -94,7 +100,10 @@ func (m SMTP) send(ctx context.Context, a Alarm) error {
 	if err != nil {
 		return fault.InvalidSetting.New("alarm mail server", "want HOST:PORT")
 	}
-	options := []mail.Option{mail.WithPort(number), mail.WithTimeout(sendTime)}
+	options := []mail.Option{
+		mail.WithPort(number), mail.WithTimeout(sendTime),
+		mail.WithTLSConfig(&tls.Config{ServerName: host, RootCAs: m.roots, MinVersion: tls.VersionTLS12}),
+	}
 	switch m.TLS {
 	case TLSNone:
 		options = append(options, mail.WithTLSPolicy(mail.NoTLS))
@@ -111,7 +120,22 @@ func (m SMTP) send(ctx context.Context, a Alarm) error {
 		return fault.MailFailed.New("mail", "%v", err)
 	}
 	if err := client.DialAndSendWithContext(ctx, msg); err != nil {
-		return fault.MailFailed.New("mail", "%v", err)
+		return fault.MailFailed.New("mail", "%s", reason(err))
 	}
 	return nil
+}
+
+// reason says why a mail was not taken without the server's own words, which may
+// repeat what they answer to: the password.
+func reason(err error) string {
+	if answer, ok := errors.AsType[*textproto.Error](err); ok {
+		return fmt.Sprintf("the server answers %d", answer.Code)
+	}
+	if refused, ok := errors.AsType[*mail.SendError](err); ok {
+		return strings.TrimSpace(fmt.Sprintf("the server answers %d %s", refused.ErrorCode(), refused.EnhancedStatusCode()))
+	}
+	if _, strange := errors.AsType[textproto.ProtocolError](err); strange {
+		return "the server does not speak SMTP"
+	}
+	return err.Error()
 }
