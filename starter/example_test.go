@@ -51,6 +51,17 @@ func toFailed(t *api.Task) {
 	t.AvailableActions = []string{"resume", "retry", "stop", "reset"}
 }
 
+// toParked makes a task that goes on without a table.
+func toParked(t *api.Task) {
+	toIncremental(t)
+	t.Tables.Applying, t.Tables.Copied, t.Tables.Parked = new(5), new(0), new(1)
+	t.Groups = &[]api.TableGroup{{
+		No: 1, Tables: []api.GroupedTable{{Schema: "Shop", Table: "orders"}}, State: "parked", Since: *at(20), Position: &api.Position{File: "binlog.000004", Position: 900},
+		Error: &api.TaskError{Code: "SL-3004", Class: "operator", Object: "Shop.orders", Message: "the destination refuses a value", Remedy: "change the table on the destination, then retry", Attempt: 1},
+	}}
+	t.Alarms = &[]api.TaskAlarm{{Kind: "parked", Text: "Shop.orders is parked: SL-3004 the destination refuses a value", At: *at(20)}}
+}
+
 // toEnded makes a task that is complete.
 func toEnded(t *api.Task) {
 	toIncremental(t)

@@ -80,7 +80,7 @@ func (strictJSON) Deserialize(c echo.Context, into any) error {
 }
 
 // keyed are the operations that need an idempotency key.
-var keyed = "CreateTask EditTask PrecheckTask ConfirmTask StartTask RescheduleTask PauseTask ResumeTask RetryTask StopTask ResetTask LimitTask SetCredentials CompareTask CloneTask Batch"
+var keyed = "ChangeTables CreateTask EditTask PrecheckTask ConfirmTask StartTask RescheduleTask PauseTask ResumeTask RetryTask StopTask ResetTask LimitTask SetCredentials CompareTask CloneTask Batch"
 
 func (f *fake) guard(next api.StrictHandlerFunc, operation string) api.StrictHandlerFunc {
 	return func(c echo.Context, request any) (any, error) {
@@ -304,6 +304,10 @@ func (f *fake) ResetTask(context.Context, api.ResetTaskRequestObject) (api.Reset
 
 func (f *fake) ResumeTask(context.Context, api.ResumeTaskRequestObject) (api.ResumeTaskResponseObject, error) {
 	return api.ResumeTask200JSONResponse{OutcomeJSONResponse: f.outcome()}, nil
+}
+
+func (f *fake) ChangeTables(context.Context, api.ChangeTablesRequestObject) (api.ChangeTablesResponseObject, error) {
+	return api.ChangeTables200JSONResponse{OutcomeJSONResponse: f.outcome()}, nil
 }
 
 func (f *fake) RetryTask(context.Context, api.RetryTaskRequestObject) (api.RetryTaskResponseObject, error) {

@@ -48,7 +48,7 @@ inconsistent or incomplete, 5 timeout, 6 server unreachable or outcome unknown.`
 	add(groupPrepare, a.initCommand(), a.grantsCommand(), a.testCommand(), a.createCommand(), a.cloneCommand(), a.exportCommand(),
 		a.objectsCommand())
 	add(groupTask, a.editCommand(), a.precheckCommand(), a.confirmCommand(), a.startCommand(), a.rescheduleCommand(),
-		a.pauseCommand(), a.resumeCommand(), a.retryCommand(), a.setCredentialsCommand(), a.limitCommand(), a.compareCommand(),
+		a.pauseCommand(), a.resumeCommand(), a.retryCommand(), a.recopyCommand(), a.dropCommand(), a.addCommand(), a.setCredentialsCommand(), a.limitCommand(), a.compareCommand(),
 		a.stopCommand(), a.resetCommand(), a.deleteCommand(), a.batchCommand())
 	add(groupLook, a.listCommand(), a.showCommand(), a.tablesCommand(), a.comparisonsCommand(), a.watchCommand(), a.waitCommand(),
 		a.reportCommand(), a.logsCommand(), a.historyCommand())

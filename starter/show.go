@@ -131,6 +131,17 @@ func addTrouble(f *facts, t *api.Task) {
 		f.add("", "attempt %d, next try %s", e.Attempt, moment(e.NextRetryAt))
 		f.add("remedy", "%s", e.Remedy)
 	}
+	for _, g := range value(t.Groups) {
+		names := make([]string, 0, len(g.Tables))
+		for _, n := range g.Tables {
+			names = append(names, n.Schema+"."+n.Table)
+		}
+		f.add("apart", "%s: %s since %s", strings.Join(names, ", "), g.State, moment(&g.Since))
+		if e := g.Error; e != nil {
+			f.add("", "%s", headline(api.Problem{Code: e.Code, Object: filled(e.Object), Detail: filled(e.Message)}))
+			f.add("", "%s", e.Remedy)
+		}
+	}
 	if t.ExpiresAt != nil {
 		f.add("", "ends by itself at %s (expired_days)", moment(t.ExpiresAt))
 	}

@@ -222,7 +222,9 @@ func TestDoctor_BadPartIs4(t *testing.T) {
 	got := f.shardlift("doctor", "-o", "json")
 	require.Equal(t, exitUnreachable, got.status)
 	require.Contains(t, got.out, `"ok": false`)
-	require.Equal(t, exitRefused, f.shardlift("retry", "shop-to-ddm", "--table", "a.b").status)
+	require.Equal(t, exitUsage, f.shardlift("retry", "shop-to-ddm", "--fence-confirmed").status)
+	require.Equal(t, exitUsage, f.shardlift("add", "shop-to-ddm", "--table", "nodot").status)
+	require.Equal(t, exitUsage, f.shardlift("drop", "shop-to-ddm", "--yes").status)
 }
 
 func TestWaitSynced_WaitsThroughTheStart(t *testing.T) {

@@ -32,6 +32,7 @@ func (a commandAnswer) write(w http.ResponseWriter) error {
 var (
 	_ api.EditTaskResponseObject       = commandAnswer{}
 	_ api.CompareTaskResponseObject    = commandAnswer{}
+	_ api.ChangeTablesResponseObject   = commandAnswer{}
 	_ api.ConfirmTaskResponseObject    = commandAnswer{}
 	_ api.SetCredentialsResponseObject = commandAnswer{}
 	_ api.LimitTaskResponseObject      = commandAnswer{}
@@ -47,6 +48,9 @@ var (
 
 // VisitEditTaskResponse writes the answer.
 func (a commandAnswer) VisitEditTaskResponse(w http.ResponseWriter) error { return a.write(w) }
+
+// VisitChangeTablesResponse writes the answer.
+func (a commandAnswer) VisitChangeTablesResponse(w http.ResponseWriter) error { return a.write(w) }
 
 // VisitCompareTaskResponse writes the answer.
 func (a commandAnswer) VisitCompareTaskResponse(w http.ResponseWriter) error { return a.write(w) }

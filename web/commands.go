@@ -7,6 +7,7 @@ import (
 
 	"shardlift/internal/contract"
 	"shardlift/internal/control"
+	"shardlift/internal/table"
 	"shardlift/internal/task"
 	"shardlift/web/api"
 )
@@ -61,9 +62,31 @@ func (h *handlers) ResumeTask(ctx context.Context, r api.ResumeTaskRequestObject
 	return send(ctx, h, r.ID, contract.UpdateResume, contract.ResumeRequest{Command: command(b.Revision), FenceConfirmed: value(b.FenceConfirmed)}, r.Params.IdempotencyKey)
 }
 
-// RetryTask resumes a failed task.
+// RetryTask resumes a failed task, or one parked table.
 func (h *handlers) RetryTask(ctx context.Context, r api.RetryTaskRequestObject) (api.RetryTaskResponseObject, error) {
-	return send(ctx, h, r.ID, contract.UpdateRetry, contract.RetryRequest{Command: command(nil)}, r.Params.IdempotencyKey)
+	b := value(r.Body)
+	return send(ctx, h, r.ID, contract.UpdateRetry, contract.RetryRequest{Command: command(b.Revision), Table: value(b.Table), FenceConfirmed: value(b.FenceConfirmed)}, r.Params.IdempotencyKey)
+}
+
+// ChangeTables brings parked tables on, drops them, or adds tables.
+func (h *handlers) ChangeTables(ctx context.Context, r api.ChangeTablesRequestObject) (api.ChangeTablesResponseObject, error) {
+	b := value(r.Body)
+	if !b.Kind.Valid() {
+		return nil, invalid("kind", "must be retry, recopy, drop or add")
+	}
+	id, err := h.service.Resolve(ctx, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	tables := make([]control.TableChange, 0, len(b.Tables))
+	for _, t := range b.Tables {
+		tables = append(tables, control.TableChange{
+			Name: table.Name{Schema: t.Schema, Table: t.Table}, To: table.Name{Schema: value(t.ToSchema), Table: value(t.ToTable)},
+		})
+	}
+	request := contract.TablesRequest{Command: command(b.Revision), Kind: string(b.Kind), FenceConfirmed: value(b.FenceConfirmed)}
+	out, err := h.service.ChangeTables(ctx, id, request, tables, value(r.Params.IdempotencyKey))
+	return commandAnswer{out}, err
 }
 
 // StopTask ends the task.

@@ -100,6 +100,13 @@ func (h *handlers) ListTables(ctx context.Context, r api.ListTablesRequestObject
 			Percent: t.Percent, Error: orNull(t.Error), Compare: orNull(t.Compare),
 		})
 	}
+	id, err := h.service.Resolve(ctx, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	if view, err := h.service.View(ctx, id); err == nil { // without an answer the destination's word stands
+		showGroups(out.Tables, view.Groups)
+	}
 	return out, nil
 }
 

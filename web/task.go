@@ -42,6 +42,9 @@ func renderTask(s *control.Service, d control.Details, now time.Time) api.Task {
 		t.Precheck.State, t.Sequences.State = "unknown", "unknown"
 	}
 	renderLive(&t, d)
+	if d.View != nil {
+		countGroups(&t, d.View)
+	}
 	status = renderPending(&t, d, status, now)
 	if d.Ended && !status.Ended() {
 		status = renderEnded(&t, status)
@@ -82,6 +85,7 @@ func renderView(t *api.Task, v *contract.View) {
 	}
 	t.Incremental.Applied, t.Incremental.PurgeAt = renderPosition(v.Applied), v.PurgeAt
 	t.ExpiresAt = v.ExpiresAt
+	renderGroups(t, v)
 	alarms := make([]api.TaskAlarm, 0, len(v.Alarms))
 	for _, a := range v.Alarms {
 		alarms = append(alarms, api.TaskAlarm{Kind: a.Kind, Text: a.Text, At: a.At})

@@ -254,7 +254,7 @@ func (m *migration) checkRetry(_ workflow.Context, r contract.RetryRequest) erro
 
 func (m *migration) retry(ctx workflow.Context, r contract.RetryRequest) (contract.CommandResult, error) {
 	if r.Table != "" {
-		return m.tables(ctx, contract.TablesRequest{Command: r.Command, Kind: contract.TablesRetry, Tables: m.groupOf(r.Table).Tables})
+		return m.tables(ctx, contract.TablesRequest{Command: r.Command, Kind: contract.TablesRetry, Tables: m.groupOf(r.Table).Tables, FenceConfirmed: r.FenceConfirmed})
 	}
 	m.goOn(ctx, r.Actor, "retry")
 	return contract.CommandResult{}, nil

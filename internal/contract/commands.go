@@ -109,10 +109,12 @@ type ResumeRequest struct {
 	FenceConfirmed bool `json:"fence_confirmed,omitempty"`
 }
 
-// RetryRequest is resume for failed tasks; Table is for per-table isolation.
+// RetryRequest is resume for failed tasks; with Table ("schema.table") it is the
+// TablesRetry of a parked one.
 type RetryRequest struct {
 	Command
-	Table string `json:"table,omitempty"`
+	Table          string `json:"table,omitempty"`
+	FenceConfirmed bool   `json:"fence_confirmed,omitempty"`
 }
 
 // CredentialsRequest replaces one side's sealed endpoint.

@@ -219,7 +219,7 @@ func (d *Details) beat(activity string, p *commonpb.Payload) {
 		}
 	case contract.ApplyBinlog.Name:
 		var b contract.ApplyBeat
-		if decode(p, &b) == nil {
+		if decode(p, &b) == nil && b.Group == 0 { // tables that stand apart have a position of their own
 			d.Apply = &b
 		}
 	case contract.WatchSource.Name:

@@ -25,6 +25,8 @@ func requests() map[lifecycle.Action][2]string {
 		lifecycle.Limit: {"limit", `{"limits":{"rows_per_second":0}}`}, lifecycle.Compare: {"compare", `{"type":"rows"}`},
 		lifecycle.Stop: {"stop", `{"incomplete":true}`}, lifecycle.ForceStop: {"stop", `{"force":true}`},
 		lifecycle.Reset: {"reset", ""}, lifecycle.TestConnection: {"test", ""},
+		lifecycle.RetryTable: {"retry", `{"table":"src.t"}`}, lifecycle.RecopyTable: {"tables", `{"kind":"recopy","tables":[{"schema":"src","table":"t"}]}`},
+		lifecycle.DropTable: {"tables", `{"kind":"drop","tables":[{"schema":"src","table":"t"}]}`}, lifecycle.AddTables: {"tables", `{"kind":"add","tables":[{"schema":"src","table":"t"}]}`},
 	}
 }
 

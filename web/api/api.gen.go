@@ -21,34 +21,34 @@ import (
 
 // Defines values for BatchCommandCommand.
 const (
-	Delete   BatchCommandCommand = "delete"
-	Pause    BatchCommandCommand = "pause"
-	Precheck BatchCommandCommand = "precheck"
-	Reset    BatchCommandCommand = "reset"
-	Resume   BatchCommandCommand = "resume"
-	Retry    BatchCommandCommand = "retry"
-	Start    BatchCommandCommand = "start"
-	Stop     BatchCommandCommand = "stop"
+	BatchCommandCommandDelete   BatchCommandCommand = "delete"
+	BatchCommandCommandPause    BatchCommandCommand = "pause"
+	BatchCommandCommandPrecheck BatchCommandCommand = "precheck"
+	BatchCommandCommandReset    BatchCommandCommand = "reset"
+	BatchCommandCommandResume   BatchCommandCommand = "resume"
+	BatchCommandCommandRetry    BatchCommandCommand = "retry"
+	BatchCommandCommandStart    BatchCommandCommand = "start"
+	BatchCommandCommandStop     BatchCommandCommand = "stop"
 )
 
 // Valid indicates whether the value is a known member of the BatchCommandCommand enum.
 func (e BatchCommandCommand) Valid() bool {
 	switch e {
-	case Delete:
+	case BatchCommandCommandDelete:
 		return true
-	case Pause:
+	case BatchCommandCommandPause:
 		return true
-	case Precheck:
+	case BatchCommandCommandPrecheck:
 		return true
-	case Reset:
+	case BatchCommandCommandReset:
 		return true
-	case Resume:
+	case BatchCommandCommandResume:
 		return true
-	case Retry:
+	case BatchCommandCommandRetry:
 		return true
-	case Start:
+	case BatchCommandCommandStart:
 		return true
-	case Stop:
+	case BatchCommandCommandStop:
 		return true
 	default:
 		return false
@@ -181,6 +181,60 @@ func (e PrecheckItemVerdict) Valid() bool {
 	case RUNNING:
 		return true
 	case WAITING:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TableGroupState.
+const (
+	Applying TableGroupState = "applying"
+	Copying  TableGroupState = "copying"
+	Dropped  TableGroupState = "dropped"
+	Merging  TableGroupState = "merging"
+	Parked   TableGroupState = "parked"
+	Planning TableGroupState = "planning"
+)
+
+// Valid indicates whether the value is a known member of the TableGroupState enum.
+func (e TableGroupState) Valid() bool {
+	switch e {
+	case Applying:
+		return true
+	case Copying:
+		return true
+	case Dropped:
+		return true
+	case Merging:
+		return true
+	case Parked:
+		return true
+	case Planning:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TablesCommandKind.
+const (
+	TablesCommandKindAdd    TablesCommandKind = "add"
+	TablesCommandKindDrop   TablesCommandKind = "drop"
+	TablesCommandKindRecopy TablesCommandKind = "recopy"
+	TablesCommandKindRetry  TablesCommandKind = "retry"
+)
+
+// Valid indicates whether the value is a known member of the TablesCommandKind enum.
+func (e TablesCommandKind) Valid() bool {
+	switch e {
+	case TablesCommandKindAdd:
+		return true
+	case TablesCommandKindDrop:
+		return true
+	case TablesCommandKindRecopy:
+		return true
+	case TablesCommandKindRetry:
 		return true
 	default:
 		return false
@@ -393,6 +447,12 @@ type FullProgress struct {
 	RowsDone         *int64   `json:"rows_done"`
 	RowsEstimated    *int64   `json:"rows_estimated"`
 	RowsPerSecond    *float64 `json:"rows_per_second"`
+}
+
+// GroupedTable defines model for GroupedTable.
+type GroupedTable struct {
+	Schema string `json:"schema"`
+	Table  string `json:"table"`
 }
 
 // History defines model for History.
@@ -667,6 +727,16 @@ type ResumeCommand struct {
 	Revision       *int  `json:"revision,omitempty"`
 }
 
+// RetryCommand defines model for RetryCommand.
+type RetryCommand struct {
+	// FenceConfirmed with table only
+	FenceConfirmed *bool `json:"fence_confirmed,omitempty"`
+	Revision       *int  `json:"revision,omitempty"`
+
+	// Table schema.table of a parked table; none: the whole task
+	Table *string `json:"table,omitempty"`
+}
+
 // Server defines model for Server.
 type Server struct {
 	Endpoint string  `json:"endpoint"`
@@ -734,6 +804,21 @@ type TableCounts struct {
 	Waiting  *int `json:"waiting"`
 }
 
+// TableGroup defines model for TableGroup.
+type TableGroup struct {
+	// Added added to the running task
+	Added    bool            `json:"added"`
+	Error    *TaskError      `json:"error"`
+	No       int             `json:"no"`
+	Position *Position       `json:"position"`
+	Since    time.Time       `json:"since"`
+	State    TableGroupState `json:"state"`
+	Tables   []GroupedTable  `json:"tables"`
+}
+
+// TableGroupState defines model for TableGroup.State.
+type TableGroupState string
+
 // TableList defines model for TableList.
 type TableList struct {
 	Next   *string         `json:"next"`
@@ -752,6 +837,32 @@ type TableProgress struct {
 	Table         string  `json:"table"`
 }
 
+// TableRef defines model for TableRef.
+type TableRef struct {
+	Schema string `json:"schema"`
+	Table  string `json:"table"`
+
+	// ToSchema add only; none: where the task's rules send the schema, else its own name
+	ToSchema *string `json:"to_schema,omitempty"`
+
+	// ToTable add only; none: the same name
+	ToTable *string `json:"to_table,omitempty"`
+}
+
+// TablesCommand defines model for TablesCommand.
+type TablesCommand struct {
+	// FenceConfirmed no older writer of the tables lives
+	FenceConfirmed *bool             `json:"fence_confirmed,omitempty"`
+	Kind           TablesCommandKind `json:"kind"`
+	Revision       *int              `json:"revision,omitempty"`
+
+	// Tables at most 100
+	Tables []TableRef `json:"tables"`
+}
+
+// TablesCommandKind defines model for TablesCommand.Kind.
+type TablesCommandKind string
+
 // Task shardlift.task/v1
 type Task struct {
 	// Alarms what somebody should know of though the task goes on
@@ -764,8 +875,11 @@ type Task struct {
 	EndedAt          *time.Time         `json:"ended_at"`
 
 	// ExpiresAt when a failed task is ended by itself (expired_days)
-	ExpiresAt   *time.Time      `json:"expires_at,omitempty"`
-	Full        FullProgress    `json:"full"`
+	ExpiresAt *time.Time   `json:"expires_at,omitempty"`
+	Full      FullProgress `json:"full"`
+
+	// Groups tables that stand apart from the task: parked with an error, or on their way (back) to it
+	Groups      *[]TableGroup   `json:"groups,omitempty"`
 	ID          string          `json:"id"`
 	Incremental Incremental     `json:"incremental"`
 	LastError   *TaskError      `json:"last_error"`
@@ -1075,6 +1189,12 @@ type ListTablesParams struct {
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// ChangeTablesParams defines parameters for ChangeTables.
+type ChangeTablesParams struct {
+	// IdempotencyKey a repeated request with the same key is done once
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // TestTaskJSONBody defines parameters for TestTask.
 type TestTaskJSONBody struct {
 	Side *TestTaskJSONBodySide `json:"side,omitempty"`
@@ -1125,11 +1245,17 @@ type ResetTaskJSONRequestBody = ResetCommand
 // ResumeTaskJSONRequestBody defines body for ResumeTask for application/json ContentType.
 type ResumeTaskJSONRequestBody = ResumeCommand
 
+// RetryTaskJSONRequestBody defines body for RetryTask for application/json ContentType.
+type RetryTaskJSONRequestBody = RetryCommand
+
 // StartTaskJSONRequestBody defines body for StartTask for application/json ContentType.
 type StartTaskJSONRequestBody = StartCommand
 
 // StopTaskJSONRequestBody defines body for StopTask for application/json ContentType.
 type StopTaskJSONRequestBody = StopCommand
+
+// ChangeTablesJSONRequestBody defines body for ChangeTables for application/json ContentType.
+type ChangeTablesJSONRequestBody = TablesCommand
 
 // TestTaskJSONRequestBody defines body for TestTask for application/json ContentType.
 type TestTaskJSONRequestBody TestTaskJSONBody
@@ -1421,8 +1547,19 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	ResumeTask(ctx context.Context, id TaskID, params *ResumeTaskParams, body ResumeTaskJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// RetryTask performs a POST /api/v1/tasks/{id}/retry (the `RetryTask` operationId) request.
-	RetryTask(ctx context.Context, id TaskID, params *RetryTaskParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	// RetryTaskWithBody Try a failed task again, or bring one parked table on
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/tasks/{id}/retry (the `RetryTask` operationId).
+	RetryTaskWithBody(ctx context.Context, id TaskID, params *RetryTaskParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RetryTask Try a failed task again, or bring one parked table on
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/tasks/{id}/retry (the `RetryTask` operationId).
+	RetryTask(ctx context.Context, id TaskID, params *RetryTaskParams, body RetryTaskJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// StartTaskWithBody performs a POST /api/v1/tasks/{id}/start (the `StartTask` operationId) request,
 	// with any type of body and a specified content type.
@@ -1450,6 +1587,20 @@ type ClientInterface interface {
 
 	// ListTables performs a GET /api/v1/tasks/{id}/tables (the `ListTables` operationId) request.
 	ListTables(ctx context.Context, id TaskID, params *ListTablesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ChangeTablesWithBody Retry, recopy or drop parked tables, or add tables to the running task
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/tasks/{id}/tables (the `ChangeTables` operationId).
+	ChangeTablesWithBody(ctx context.Context, id TaskID, params *ChangeTablesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ChangeTables Retry, recopy or drop parked tables, or add tables to the running task
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/tasks/{id}/tables (the `ChangeTables` operationId).
+	ChangeTables(ctx context.Context, id TaskID, params *ChangeTablesParams, body ChangeTablesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// TestTaskWithBody Test the connections of a task
 	//
@@ -2112,9 +2263,30 @@ func (c *Client) ResumeTask(ctx context.Context, id TaskID, params *ResumeTaskPa
 	return c.Client.Do(req)
 }
 
-// RetryTask performs a POST /api/v1/tasks/{id}/retry (the `RetryTask` operationId) request.
-func (c *Client) RetryTask(ctx context.Context, id TaskID, params *RetryTaskParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewRetryTaskRequest(c.Server, id, params)
+// RetryTaskWithBody Try a failed task again, or bring one parked table on
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/tasks/{id}/retry (the `RetryTask` operationId).
+func (c *Client) RetryTaskWithBody(ctx context.Context, id TaskID, params *RetryTaskParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRetryTaskRequestWithBody(c.Server, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RetryTask Try a failed task again, or bring one parked table on
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/tasks/{id}/retry (the `RetryTask` operationId).
+func (c *Client) RetryTask(ctx context.Context, id TaskID, params *RetryTaskParams, body RetryTaskJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRetryTaskRequest(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2212,6 +2384,40 @@ func (c *Client) GetSyncPoint(ctx context.Context, id TaskID, n int, reqEditors 
 // ListTables performs a GET /api/v1/tasks/{id}/tables (the `ListTables` operationId) request.
 func (c *Client) ListTables(ctx context.Context, id TaskID, params *ListTablesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListTablesRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ChangeTablesWithBody Retry, recopy or drop parked tables, or add tables to the running task
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/tasks/{id}/tables (the `ChangeTables` operationId).
+func (c *Client) ChangeTablesWithBody(ctx context.Context, id TaskID, params *ChangeTablesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangeTablesRequestWithBody(c.Server, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ChangeTables Retry, recopy or drop parked tables, or add tables to the running task
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/tasks/{id}/tables (the `ChangeTables` operationId).
+func (c *Client) ChangeTables(ctx context.Context, id TaskID, params *ChangeTablesParams, body ChangeTablesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangeTablesRequest(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3936,8 +4142,19 @@ func NewResumeTaskRequestWithBody(server string, id TaskID, params *ResumeTaskPa
 	return req, nil
 }
 
-// NewRetryTaskRequest constructs an http.Request for the RetryTask method
-func NewRetryTaskRequest(server string, id TaskID, params *RetryTaskParams) (*http.Request, error) {
+// NewRetryTaskRequest calls the generic RetryTask builder with application/json body
+func NewRetryTaskRequest(server string, id TaskID, params *RetryTaskParams, body RetryTaskJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRetryTaskRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
+// NewRetryTaskRequestWithBody constructs an http.Request for the RetryTask method, with any body, and a specified content type
+func NewRetryTaskRequestWithBody(server string, id TaskID, params *RetryTaskParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -3962,10 +4179,12 @@ func NewRetryTaskRequest(server string, id TaskID, params *RetryTaskParams) (*ht
 		return nil, err
 	}
 
-	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
 	if err != nil {
 		return nil, err
 	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	if params != nil {
 
@@ -4252,6 +4471,68 @@ func NewListTablesRequest(server string, id TaskID, params *ListTablesParams) (*
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewChangeTablesRequest calls the generic ChangeTables builder with application/json body
+func NewChangeTablesRequest(server string, id TaskID, params *ChangeTablesParams, body ChangeTablesJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewChangeTablesRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
+// NewChangeTablesRequestWithBody constructs an http.Request for the ChangeTables method, with any body, and a specified content type
+func NewChangeTablesRequestWithBody(server string, id TaskID, params *ChangeTablesParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/tasks/%s/tables", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -4634,10 +4915,19 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	ResumeTaskWithResponse(ctx context.Context, id TaskID, params *ResumeTaskParams, body ResumeTaskJSONRequestBody, reqEditors ...RequestEditorFn) (*ResumeTaskResponse, error)
 
-	// RetryTaskWithResponse performs a POST /api/v1/tasks/{id}/retry (the `RetryTask` operationId) request.
+	// RetryTaskWithBodyWithResponse Try a failed task again, or bring one parked table on
 	//
-	// Returns a wrapper object for the known response body format(s).
-	RetryTaskWithResponse(ctx context.Context, id TaskID, params *RetryTaskParams, reqEditors ...RequestEditorFn) (*RetryTaskResponse, error)
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/tasks/{id}/retry (the `RetryTask` operationId).
+	RetryTaskWithBodyWithResponse(ctx context.Context, id TaskID, params *RetryTaskParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RetryTaskResponse, error)
+
+	// RetryTaskWithResponse Try a failed task again, or bring one parked table on
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/tasks/{id}/retry (the `RetryTask` operationId).
+	RetryTaskWithResponse(ctx context.Context, id TaskID, params *RetryTaskParams, body RetryTaskJSONRequestBody, reqEditors ...RequestEditorFn) (*RetryTaskResponse, error)
 
 	// StartTaskWithBodyWithResponse performs a POST /api/v1/tasks/{id}/start (the `StartTask` operationId) request,
 	// with any type of body and a specified content type.
@@ -4675,6 +4965,20 @@ type ClientWithResponsesInterface interface {
 	//
 	// Returns a wrapper object for the known response body format(s).
 	ListTablesWithResponse(ctx context.Context, id TaskID, params *ListTablesParams, reqEditors ...RequestEditorFn) (*ListTablesResponse, error)
+
+	// ChangeTablesWithBodyWithResponse Retry, recopy or drop parked tables, or add tables to the running task
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/tasks/{id}/tables (the `ChangeTables` operationId).
+	ChangeTablesWithBodyWithResponse(ctx context.Context, id TaskID, params *ChangeTablesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChangeTablesResponse, error)
+
+	// ChangeTablesWithResponse Retry, recopy or drop parked tables, or add tables to the running task
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/tasks/{id}/tables (the `ChangeTables` operationId).
+	ChangeTablesWithResponse(ctx context.Context, id TaskID, params *ChangeTablesParams, body ChangeTablesJSONRequestBody, reqEditors ...RequestEditorFn) (*ChangeTablesResponse, error)
 
 	// TestTaskWithBodyWithResponse Test the connections of a task
 	//
@@ -6481,6 +6785,61 @@ func (r ListTablesResponse) ContentType() string {
 	return ""
 }
 
+type ChangeTablesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Outcome
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Running
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ChangeTablesResponse) GetJSON200() *Outcome {
+	return r.JSON200
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r ChangeTablesResponse) GetJSON202() *Running {
+	return r.JSON202
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ChangeTablesResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ChangeTablesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ChangeTablesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ChangeTablesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ChangeTablesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type TestTaskResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -7098,11 +7457,26 @@ func (c *ClientWithResponses) ResumeTaskWithResponse(ctx context.Context, id Tas
 	return ParseResumeTaskResponse(rsp)
 }
 
-// RetryTaskWithResponse performs a POST /api/v1/tasks/{id}/retry (the `RetryTask` operationId) request.
+// RetryTaskWithBodyWithResponse Try a failed task again, or bring one parked table on
 //
-// Returns a wrapper object for the known response body format(s).
-func (c *ClientWithResponses) RetryTaskWithResponse(ctx context.Context, id TaskID, params *RetryTaskParams, reqEditors ...RequestEditorFn) (*RetryTaskResponse, error) {
-	rsp, err := c.RetryTask(ctx, id, params, reqEditors...)
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/tasks/{id}/retry (the `RetryTask` operationId).
+func (c *ClientWithResponses) RetryTaskWithBodyWithResponse(ctx context.Context, id TaskID, params *RetryTaskParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RetryTaskResponse, error) {
+	rsp, err := c.RetryTaskWithBody(ctx, id, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRetryTaskResponse(rsp)
+}
+
+// RetryTaskWithResponse Try a failed task again, or bring one parked table on
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/tasks/{id}/retry (the `RetryTask` operationId).
+func (c *ClientWithResponses) RetryTaskWithResponse(ctx context.Context, id TaskID, params *RetryTaskParams, body RetryTaskJSONRequestBody, reqEditors ...RequestEditorFn) (*RetryTaskResponse, error) {
+	rsp, err := c.RetryTask(ctx, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -7186,6 +7560,32 @@ func (c *ClientWithResponses) ListTablesWithResponse(ctx context.Context, id Tas
 		return nil, err
 	}
 	return ParseListTablesResponse(rsp)
+}
+
+// ChangeTablesWithBodyWithResponse Retry, recopy or drop parked tables, or add tables to the running task
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/tasks/{id}/tables (the `ChangeTables` operationId).
+func (c *ClientWithResponses) ChangeTablesWithBodyWithResponse(ctx context.Context, id TaskID, params *ChangeTablesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChangeTablesResponse, error) {
+	rsp, err := c.ChangeTablesWithBody(ctx, id, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseChangeTablesResponse(rsp)
+}
+
+// ChangeTablesWithResponse Retry, recopy or drop parked tables, or add tables to the running task
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/tasks/{id}/tables (the `ChangeTables` operationId).
+func (c *ClientWithResponses) ChangeTablesWithResponse(ctx context.Context, id TaskID, params *ChangeTablesParams, body ChangeTablesJSONRequestBody, reqEditors ...RequestEditorFn) (*ChangeTablesResponse, error) {
+	rsp, err := c.ChangeTables(ctx, id, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseChangeTablesResponse(rsp)
 }
 
 // TestTaskWithBodyWithResponse Test the connections of a task
@@ -8485,6 +8885,46 @@ func ParseListTablesResponse(rsp *http.Response) (*ListTablesResponse, error) {
 	return response, nil
 }
 
+// ParseChangeTablesResponse parses an HTTP response from a ChangeTablesWithResponse call
+func ParseChangeTablesResponse(rsp *http.Response) (*ChangeTablesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ChangeTablesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Outcome
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Running
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseTestTaskResponse parses an HTTP response from a TestTaskWithResponse call
 func ParseTestTaskResponse(rsp *http.Response) (*TestTaskResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -8642,7 +9082,7 @@ type ServerInterface interface {
 
 	// (POST /api/v1/tasks/{id}/resume)
 	ResumeTask(ctx echo.Context, id TaskID, params ResumeTaskParams) error
-
+	// RetryTask Try a failed task again, or bring one parked table on
 	// (POST /api/v1/tasks/{id}/retry)
 	RetryTask(ctx echo.Context, id TaskID, params RetryTaskParams) error
 
@@ -8660,6 +9100,9 @@ type ServerInterface interface {
 
 	// (GET /api/v1/tasks/{id}/tables)
 	ListTables(ctx echo.Context, id TaskID, params ListTablesParams) error
+	// ChangeTables Retry, recopy or drop parked tables, or add tables to the running task
+	// (POST /api/v1/tasks/{id}/tables)
+	ChangeTables(ctx echo.Context, id TaskID, params ChangeTablesParams) error
 	// TestTask Test the connections of a task
 	// (POST /api/v1/tasks/{id}/test)
 	TestTask(ctx echo.Context, id TaskID) error
@@ -9717,6 +10160,42 @@ func (w *ServerInterfaceWrapper) ListTables(ctx echo.Context) error {
 	return err
 }
 
+// ChangeTables converts echo context to params.
+func (w *ServerInterfaceWrapper) ChangeTables(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id TaskID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ChangeTablesParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ChangeTables(ctx, id, params)
+	return err
+}
+
 // TestTask converts echo context to params.
 func (w *ServerInterfaceWrapper) TestTask(ctx echo.Context) error {
 	var err error
@@ -9810,6 +10289,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/api/v1/tasks/:id/test", wrapper.TestTask, options.OperationMiddlewares["testTask"]...)
 	router.POST(options.BaseURL+"/api/v1/tasks/:id/compare", wrapper.CompareTask, options.OperationMiddlewares["compareTask"]...)
 	router.GET(options.BaseURL+"/api/v1/tasks/:id/tables", wrapper.ListTables, options.OperationMiddlewares["listTables"]...)
+	router.POST(options.BaseURL+"/api/v1/tasks/:id/tables", wrapper.ChangeTables, options.OperationMiddlewares["changeTables"]...)
 	router.GET(options.BaseURL+"/api/v1/tasks/:id/comparisons", wrapper.ListComparisons, options.OperationMiddlewares["listComparisons"]...)
 	router.GET(options.BaseURL+"/api/v1/tasks/:id/comparisons/:n", wrapper.GetComparison, options.OperationMiddlewares["getComparison"]...)
 	router.GET(options.BaseURL+"/api/v1/tasks/:id/logs", wrapper.ListLogs, options.OperationMiddlewares["listLogs"]...)
@@ -11208,6 +11688,7 @@ func (response ResumeTaskdefaultApplicationProblemPlusJSONResponse) VisitResumeT
 type RetryTaskRequestObject struct {
 	ID     TaskID `json:"id"`
 	Params RetryTaskParams
+	Body   *RetryTaskJSONRequestBody
 }
 
 type RetryTaskResponseObject interface {
@@ -11488,6 +11969,61 @@ func (response ListTablesdefaultApplicationProblemPlusJSONResponse) VisitListTab
 	return err
 }
 
+type ChangeTablesRequestObject struct {
+	ID     TaskID `json:"id"`
+	Params ChangeTablesParams
+	Body   *ChangeTablesJSONRequestBody
+}
+
+type ChangeTablesResponseObject interface {
+	VisitChangeTablesResponse(w http.ResponseWriter) error
+}
+
+type ChangeTables200JSONResponse struct{ OutcomeJSONResponse }
+
+func (response ChangeTables200JSONResponse) VisitChangeTablesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeTables202JSONResponse struct{ RunningJSONResponse }
+
+func (response ChangeTables202JSONResponse) VisitChangeTablesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeTablesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ChangeTablesdefaultApplicationProblemPlusJSONResponse) VisitChangeTablesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type TestTaskRequestObject struct {
 	ID   TaskID `json:"id"`
 	Body *TestTaskJSONRequestBody
@@ -11657,7 +12193,7 @@ type StrictServerInterface interface {
 
 	// (POST /api/v1/tasks/{id}/resume)
 	ResumeTask(ctx context.Context, request ResumeTaskRequestObject) (ResumeTaskResponseObject, error)
-
+	// RetryTask Try a failed task again, or bring one parked table on
 	// (POST /api/v1/tasks/{id}/retry)
 	RetryTask(ctx context.Context, request RetryTaskRequestObject) (RetryTaskResponseObject, error)
 
@@ -11675,6 +12211,9 @@ type StrictServerInterface interface {
 
 	// (GET /api/v1/tasks/{id}/tables)
 	ListTables(ctx context.Context, request ListTablesRequestObject) (ListTablesResponseObject, error)
+	// ChangeTables Retry, recopy or drop parked tables, or add tables to the running task
+	// (POST /api/v1/tasks/{id}/tables)
+	ChangeTables(ctx context.Context, request ChangeTablesRequestObject) (ChangeTablesResponseObject, error)
 	// TestTask Test the connections of a task
 	// (POST /api/v1/tasks/{id}/test)
 	TestTask(ctx context.Context, request TestTaskRequestObject) (TestTaskResponseObject, error)
@@ -12773,6 +13312,32 @@ func (sh *strictHandler) RetryTask(ctx echo.Context, id TaskID, params RetryTask
 	request.ID = id
 	request.Params = params
 
+	var body RetryTaskJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.RetryTask(ctx.Request().Context(), request.(RetryTaskRequestObject))
 	}
@@ -12967,6 +13532,55 @@ func (sh *strictHandler) ListTables(ctx echo.Context, id TaskID, params ListTabl
 		return err
 	} else if validResponse, ok := response.(ListTablesResponseObject); ok {
 		return validResponse.VisitListTablesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ChangeTables operation middleware
+func (sh *strictHandler) ChangeTables(ctx echo.Context, id TaskID, params ChangeTablesParams) error {
+	var request ChangeTablesRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body ChangeTablesJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ChangeTables(ctx.Request().Context(), request.(ChangeTablesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ChangeTables")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ChangeTablesResponseObject); ok {
+		return validResponse.VisitChangeTablesResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
