@@ -2,6 +2,7 @@ package checkpoint
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -137,7 +138,8 @@ func (f *Fence) Mark(ctx context.Context, session *destination.Session, p Place,
 }
 
 // MarkChunk leaves a chunk's mark on every shard of its schema, after its rows
-// and before Finish. It may be repeated.
+// and before Finish. It may be repeated. The mark names the attempt and vouches
+// for its rows only: what an older one leaves late counts for nothing.
 func (f *Fence) MarkChunk(ctx context.Context, schema string, no int64) error {
 	shards, err := f.store.shardsOf(ctx, schema)
 	if err != nil {
@@ -145,16 +147,18 @@ func (f *Fence) MarkChunk(ctx context.Context, schema string, no int64) error {
 	}
 	insert := fmt.Sprintf("INSERT INTO %s (task, unit, shard, no, mark, body, counter) VALUES ", f.store.markTable(schema))
 	rows := make([]string, shards)
+	mine := blob([]byte(attemptOf(f.unit, f.token.String())))
 	for shard := range shards {
-		rows[shard] = fmt.Sprintf("(%s, %s, %d, %d, 1, '', 1)", f.store.task, f.markUnit(copies), shard, no)
+		rows[shard] = fmt.Sprintf("(%s, %s, %d, %d, 1, %s, 1)", f.store.task, f.markUnit(copies), shard, no, mine)
 	}
 	_, err = f.store.exec(ctx, insert+strings.Join(rows, ", "))
 	if mysqlconn.IsDuplicateKey(err) { // an attempt before marked some
-		for _, one := range rows {
-			if _, err = f.store.exec(ctx, insert+one); err != nil && !mysqlconn.IsDuplicateKey(err) {
-				break
+		err = f.requireClaim(ctx, no)
+		for shard := 0; shard < shards && err == nil; shard++ {
+			_, err = f.store.exec(ctx, insert+rows[shard])
+			if mysqlconn.IsDuplicateKey(err) {
+				_, err = f.store.exec(ctx, fmt.Sprintf("UPDATE %s SET body = %s, counter = counter + 1 WHERE %s AND shard = %d", f.store.markTable(schema), mine, f.whereChunk(no), shard))
 			}
-			err = nil
 		}
 	}
 	if err != nil {
@@ -163,24 +167,52 @@ func (f *Fence) MarkChunk(ctx context.Context, schema string, no int64) error {
 	return nil
 }
 
-// LostChunks returns the chunks that are done and whose mark is missing on some
-// shard: rows of them may be lost.
+// requireClaim makes sure that the chunk is still this attempt's.
+func (f *Fence) requireClaim(ctx context.Context, no int64) error {
+	var n int64
+	err := f.store.one(ctx, fmt.Sprintf("SELECT COUNT(*) FROM %s WHERE task = %s AND no = %d AND unit = %s AND token = %s",
+		f.store.t(tableChunk), f.store.task, no, str(f.unit), str(f.token.String())), &n)
+	if err == nil && n == 0 {
+		err = fault.Fenced.New(f.unit, "chunk %d", no)
+	}
+	return err
+}
+
+// attemptOf names an attempt of a unit in the marks of chunks.
+func attemptOf(unit, token string) string { return unit + " " + token }
+
+// UnmarkChunk takes this attempt's marks of the chunk back, before it writes the
+// rows again: they vouch for the rows of before.
+func (f *Fence) UnmarkChunk(ctx context.Context, schema string, no int64) error {
+	_, err := f.store.exec(ctx, fmt.Sprintf("DELETE FROM %s WHERE %s AND body = %s", f.store.markTable(schema), f.whereChunk(no), blob([]byte(attemptOf(f.unit, f.token.String())))))
+	if err != nil {
+		return fmt.Errorf("take the marks of chunk %d back: %w", no, err)
+	}
+	return nil
+}
+
+func (f *Fence) whereChunk(no int64) string {
+	return fmt.Sprintf("task = %s AND unit = %s AND no = %d", f.store.task, f.markUnit(copies), no)
+}
+
+// LostChunks returns the chunks of the fence's apply group that are done and on some shard have no mark of
+// the attempt that finished them: rows of them may be lost.
 func (f *Fence) LostChunks(ctx context.Context) ([]Chunk, error) {
-	marks := map[Place]map[int64]bool{}
+	marks := map[Place]map[int64]string{} // of which attempt; empty in marks of older programs
 	for _, schema := range f.schemas {
 		shards, err := f.store.shardsOf(ctx, schema)
 		if err != nil {
 			return nil, fmt.Errorf("marks of schema %s: %w", schema, err)
 		}
 		for shard := range shards {
-			marks[Place{schema, shard}] = map[int64]bool{}
+			marks[Place{schema, shard}] = map[int64]string{}
 		}
-		query := fmt.Sprintf("SELECT shard, no FROM %s WHERE task = %s AND unit = %s", f.store.markTable(schema), f.store.task, f.markUnit(copies))
+		query := fmt.Sprintf("SELECT shard, no, body FROM %s WHERE task = %s AND unit = %s", f.store.markTable(schema), f.store.task, f.markUnit(copies))
 		err = f.store.each(ctx, query, func(scan func(...any) error) error {
-			p, no := Place{Schema: schema}, int64(0)
-			err := scan(&p.Shard, &no)
+			p, no, attempt := Place{Schema: schema}, int64(0), ""
+			err := scan(&p.Shard, &no, &attempt)
 			if marks[p] != nil {
-				marks[p][no] = true
+				marks[p][no] = attempt
 			}
 			return err
 		})
@@ -204,11 +236,13 @@ func (f *Fence) LostChunks(ctx context.Context) ([]Chunk, error) {
 		return nil, fmt.Errorf("read the plan's tables: %w", err)
 	}
 	var out []Chunk
-	query := fmt.Sprintf("SELECT %s FROM %s WHERE task = %s AND state = %d", chunkColumns, f.store.t(tableChunk), f.store.task, ChunkDone)
+	query := fmt.Sprintf("SELECT token, %s FROM %s WHERE task = %s AND state = %d", chunkColumns, f.store.t(tableChunk), f.store.task, ChunkDone)
 	err = f.store.each(ctx, query, func(scan func(...any) error) error {
-		c, _, err := scanChunk(scan)
+		var token string
+		c, unit, err := scanChunk(func(into ...any) error { return scan(append([]any{&token}, into...)...) })
 		for p, marked := range marks {
-			if p.Schema == schemas[c.Table] && !marked[c.No] {
+			attempt, there := marked[c.No]
+			if p.Schema == schemas[c.Table] && (!there || attempt != "" && attempt != attemptOf(unit, token)) {
 				out = append(out, c)
 				break
 			}
@@ -219,4 +253,22 @@ func (f *Fence) LostChunks(ctx context.Context) ([]Chunk, error) {
 		return nil, fmt.Errorf("read finished chunks: %w", err)
 	}
 	return out, nil
+}
+
+// raiseMark raises a unit's mark in a transaction of its own.
+func (s *Store) raiseMark(ctx context.Context, f *Fence, session *destination.Session, p Place, counter int64, at position.Position) error {
+	if err := session.Begin(ctx); err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	err := f.Guard(ctx, session, p.Schema, p.Shard)
+	if err == nil {
+		err = f.Mark(ctx, session, p, counter, at)
+	}
+	if err != nil {
+		return errors.Join(err, session.Rollback(ctx))
+	}
+	if err := session.Commit(ctx); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
 }

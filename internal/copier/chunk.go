@@ -22,13 +22,17 @@ import (
 //  1. Where nothing replays, empty the range.
 //  2. Read a part into memory, check that the table is still the planned one,
 //     write the part; go on behind its last key until the range ends.
-//  3. Leave the chunk's mark on every shard, then mark it done.
+//  3. Leave the chunk's mark on every shard, see that no shard has forgotten a
+//     transaction of ours before it, then mark the chunk done.
 func (l *lane) copyChunk(ctx context.Context, c checkpoint.Chunk) error {
 	m, err := l.Mapping(ctx, c.Table)
 	if err != nil {
 		return err
 	}
 	l.current = c
+	if err := l.beginTrail(ctx, m.Destination.Name.Schema, c); err != nil {
+		return err
+	}
 	if l.DeleteFirst || l.FullOnly && c.Attempted {
 		if err := l.deleteRange(ctx, m, c.Range); err != nil {
 			return err
@@ -53,6 +57,9 @@ func (l *lane) copyChunk(ctx context.Context, c checkpoint.Chunk) error {
 		rest.Lower = p.last
 	}
 	if err := l.Fence.MarkChunk(ctx, m.Destination.Name.Schema, c.No); err != nil {
+		return err
+	}
+	if err := l.checkTrail(ctx, m.Destination.Name.Schema); err != nil {
 		return err
 	}
 	err = faultpoint.Around(ctx, "copier.finish", func(ctx context.Context) error { return l.Store.Finish(ctx, l.Fence, c) })

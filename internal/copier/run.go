@@ -69,8 +69,11 @@ type lane struct {
 	// replacing is held by the writer that replaces rows of a table with a
 	// secondary unique key: parallel REPLACE statements on it deadlock (rule 5).
 	replacing sync.Mutex
-	out       contract.CopyLaneOut
-	current   checkpoint.Chunk
+	// trails are the steps of this lane's writers as they should be, by schema; each
+	// writer raises its own ones.
+	trails  map[string]checkpoint.Steps
+	out     contract.CopyLaneOut
+	current checkpoint.Chunk
 }
 
 // Run copies chunks until none is left for the lane (Done), its box ends, Drain
@@ -80,7 +83,7 @@ func Run(ctx context.Context, c Config) (contract.CopyLaneOut, error) {
 	setDefault(&c.Writers, DefaultWriters)
 	setDefault(&c.ReadBytes, DefaultReadBytes)
 	setDefault(&c.ReadTime, DefaultReadTime)
-	l := &lane{Config: c, sessions: make([]*destination.Session, c.Writers)}
+	l := &lane{Config: c, sessions: make([]*destination.Session, c.Writers), trails: map[string]checkpoint.Steps{}}
 	defer l.closeSessions()
 	end := time.Now().Add(c.Box)
 	for time.Now().Before(end) {
@@ -145,20 +148,28 @@ func (l *lane) claim(ctx context.Context) (*checkpoint.Chunk, error) {
 	return claimed, err
 }
 
-// copyClaimed copies a chunk, again as after a crash when a connection was lost.
+// copyClaimed copies a chunk, again as after a crash when a connection was lost,
+// or rows that a data node had committed.
 func (l *lane) copyClaimed(ctx context.Context, c checkpoint.Chunk) error {
 	for redo := 0; ; redo++ {
 		err := l.copyChunk(ctx, c)
 		if err == nil {
 			return nil
 		}
-		lost := mysqlconn.IsConnectionLost(err) || errors.Is(err, destination.ErrUnknownOutcome)
+		forgotten := errors.Is(err, fault.LostCommits)
+		lost := forgotten || mysqlconn.IsConnectionLost(err) || errors.Is(err, destination.ErrUnknownOutcome)
 		if !lost || errors.Is(err, fault.Fenced) || ctx.Err() != nil || redo == maxRedos {
 			return err
 		}
 		c.Attempted = true
 		if err := l.renewSessions(ctx); err != nil {
 			return err
+		}
+		clear(l.trails) // what was counted last is not known, or gone
+		if forgotten {
+			if err := l.Store.AppendLog(ctx, "warn", fmt.Sprintf("a data node lost commits: chunk %d is copied again", c.No)); err != nil {
+				return err
+			}
 		}
 	}
 }

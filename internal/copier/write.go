@@ -195,17 +195,18 @@ func (l *lane) tryTransaction(ctx context.Context, writer int, m *dialect.Mappin
 	if err := s.Begin(ctx); err != nil {
 		return 0, fmt.Errorf("begin: %w", err)
 	}
-	affected, err := l.execute(ctx, s, m.Destination.Name.Schema, shard, statements)
+	affected, err := l.execute(ctx, s, writer, m.Destination.Name.Schema, shard, statements)
 	if err != nil {
 		return 0, errors.Join(err, s.Rollback(ctx))
 	}
 	if err := s.Commit(ctx); err != nil {
 		return 0, fmt.Errorf("commit: %w", err)
 	}
+	l.stepped(writer, m.Destination.Name.Schema, shard)
 	return affected, nil
 }
 
-func (l *lane) execute(ctx context.Context, s *destination.Session, schema string, shard int, statements []dialect.Statement) (affected int64, err error) {
+func (l *lane) execute(ctx context.Context, s *destination.Session, writer int, schema string, shard int, statements []dialect.Statement) (affected int64, err error) {
 	if err := l.Fence.Guard(ctx, s, schema, shard); err != nil {
 		return 0, err
 	}
@@ -216,7 +217,7 @@ func (l *lane) execute(ctx context.Context, s *destination.Session, schema strin
 		}
 		affected += n
 	}
-	return affected, nil
+	return affected, l.step(ctx, s, writer, schema, shard)
 }
 
 func wait(ctx context.Context, d time.Duration) error {
