@@ -23,9 +23,6 @@ func (m *migration) checkAdd(r contract.TablesRequest) error {
 	case m.openGroups() >= contract.MaxGroups:
 		return fault.TooManyGroups.New("", "%d", m.openGroups())
 	}
-	for _, err := range r.Objects.Validate() {
-		return fault.InvalidField.New("objects", "%v", err)
-	}
 	for _, n := range r.Tables {
 		if _, named, ok := r.Objects.Match(n); !ok || !named {
 			return fault.InvalidField.New("objects", "they do not name %s", n)

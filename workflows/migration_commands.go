@@ -238,28 +238,6 @@ func (m *migration) resume(ctx workflow.Context, r contract.ResumeRequest) (cont
 	return contract.CommandResult{}, nil
 }
 
-func retryAction(r contract.RetryRequest) lifecycle.Action {
-	if r.Table != "" {
-		return lifecycle.RetryTable
-	}
-	return lifecycle.Retry
-}
-
-func (m *migration) checkRetry(_ workflow.Context, r contract.RetryRequest) error {
-	if r.Table != "" {
-		return m.checkParked(r.Table)
-	}
-	return nil
-}
-
-func (m *migration) retry(ctx workflow.Context, r contract.RetryRequest) (contract.CommandResult, error) {
-	if r.Table != "" {
-		return m.tables(ctx, contract.TablesRequest{Command: r.Command, Kind: contract.TablesRetry, Tables: m.groupOf(r.Table).Tables, FenceConfirmed: r.FenceConfirmed})
-	}
-	m.goOn(ctx, r.Actor, "retry")
-	return contract.CommandResult{}, nil
-}
-
 // goOn runs the phase again. A statement that stopped the apply is passed: the
 // operator has made the same change on the destination.
 func (m *migration) goOn(ctx workflow.Context, actor, text string) {

@@ -10,6 +10,7 @@ import (
 
 	"shardlift/internal/contract"
 	"shardlift/internal/fault"
+	"shardlift/internal/lifecycle"
 )
 
 const (
@@ -92,4 +93,26 @@ func (m *migration) noRetry() {
 	if m.RetryAt != nil {
 		m.RetryAt, m.LastError.NextRetryAt = nil, nil
 	}
+}
+
+func retryAction(r contract.RetryRequest) lifecycle.Action {
+	if r.Table != "" {
+		return lifecycle.RetryTable
+	}
+	return lifecycle.Retry
+}
+
+func (m *migration) checkRetry(_ workflow.Context, r contract.RetryRequest) error {
+	if r.Table != "" {
+		return m.checkParked(r.Table)
+	}
+	return nil
+}
+
+func (m *migration) retry(ctx workflow.Context, r contract.RetryRequest) (contract.CommandResult, error) {
+	if r.Table != "" {
+		return m.tables(ctx, contract.TablesRequest{Command: r.Command, Kind: contract.TablesRetry, Tables: m.groupOf(r.Table).Tables, FenceConfirmed: r.FenceConfirmed})
+	}
+	m.goOn(ctx, r.Actor, "retry")
+	return contract.CommandResult{}, nil
 }

@@ -14,7 +14,7 @@ import (
 type TableChange struct{ Name, To table.Name }
 
 // ChangeTables retries, recopies or drops parked tables, or adds tables to the
-// running task.
+// running task. Names that cannot be are Invalid.
 func (s *Service) ChangeTables(ctx context.Context, taskID string, r contract.TablesRequest, tables []TableChange, key string) (Outcome, error) {
 	for _, t := range tables {
 		r.Tables = append(r.Tables, t.Name)
@@ -28,6 +28,9 @@ func (s *Service) ChangeTables(ctx context.Context, taskID string, r contract.Ta
 			r.Revision = view.Revision // the rules were read of this one
 		}
 		r.Objects = rulesFor(tables, view.Spec.Objects)
+		for _, err := range r.Objects.Validate() {
+			return Outcome{}, &Invalid{[]FieldError{{"tables", err.Error()}}}
+		}
 	}
 	return Send(ctx, s, taskID, contract.UpdateTables, r, key)
 }
