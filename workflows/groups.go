@@ -184,7 +184,8 @@ func (m *migration) park(ctx workflow.Context, no int) error {
 }
 
 // merge gives a group's tables back to group 0, which goes on at the older
-// position. What hinders it parks the group again, and group 0 goes on.
+// position. What hinders it parks the group again, what passes lets it follow the
+// stream for another while; group 0 goes on either way.
 func (m *migration) merge(ctx workflow.Context, no int) error {
 	g := *m.group(no)
 	owner := m.owner()
@@ -194,7 +195,14 @@ func (m *migration) merge(ctx workflow.Context, no int) error {
 		if ctx.Err() != nil {
 			return err
 		}
-		m.parkAgain(ctx, no, errorInfo(ctx, err))
+		info := errorInfo(ctx, err)
+		if info.Class != string(fault.Retry) || !m.CopyDone {
+			m.parkAgain(ctx, no, info)
+			return nil
+		}
+		late := m.group(no) // not yet: it follows the stream for another while
+		m.tryLater(ctx, late, info)
+		m.enter(ctx, late, contract.GroupApplying)
 		return nil
 	}
 	m.Groups = slices.DeleteFunc(m.Groups, func(x contract.Group) bool { return x.No == no })

@@ -44,7 +44,7 @@ func (m *migration) add(ctx workflow.Context, r contract.TablesRequest) error {
 	ctx, m.adding = workflow.WithCancel(ctx)
 	defer func() { m.adding = nil }()
 	alarms, err := m.checkAdded(ctx, r.Objects)
-	if err != nil {
+	if err != nil || ctx.Err() != nil {
 		return m.interrupted(ctx, err)
 	}
 	former := m.Spec.Objects
@@ -56,7 +56,7 @@ func (m *migration) add(ctx workflow.Context, r contract.TablesRequest) error {
 	no := m.GroupNo
 	plan, err := callWith(ctx, bounded(m.place.options(contract.PlanGroup.Name)), contract.PlanGroup, "plan the copy of "+names(r.Tables),
 		contract.PlanGroupIn{TaskRef: m.ref(), Owner: m.groupOwner(&contract.Group{}), Group: no, Tables: r.Tables})
-	if err != nil {
+	if err != nil || ctx.Err() != nil {
 		err = m.interrupted(ctx, err)
 		m.takeBack(ctx, no, former)
 		return err

@@ -11,6 +11,7 @@ import (
 	"shardlift/internal/fault"
 	"shardlift/internal/selection"
 	"shardlift/internal/table"
+	"shardlift/internal/task"
 )
 
 // TestGroups_AddedTablesAreCheckedPlannedCopiedAndMerged: the pre-check looks at
@@ -151,4 +152,32 @@ func addition(schema, name string) contract.TablesRequest {
 		Command: byAlice, Kind: contract.TablesAdd, Tables: []table.Name{{Schema: schema, Table: name}},
 		Objects: selection.Selection{{Schema: schema, Tables: []string{name}}},
 	}
+}
+
+// TestGroups_FollowEditsAndCredentials: the policy may change after the start,
+// and new credentials reach the step of a group.
+func TestGroups_FollowEditsAndCredentials(t *testing.T) {
+	b := newBench(t)
+	var revisions recorded[int]
+	stub(b, contract.CopyLane).After(10*time.Minute).Return(func(_ context.Context, in contract.CopyLaneIn) (contract.CopyLaneOut, error) {
+		revisions.add(in.Revision)
+		return contract.CopyLaneOut{Done: true}, nil
+	})
+	b.usual()
+	edited := spec()
+	edited.Policy.TableError = task.ParkTable
+	after(b, time.Second, contract.UpdateEdit, contract.EditRequest{Command: byAlice, Spec: edited}, b.accepted("edit"))
+	edited.Policy.Divergence = "report"
+	after(b, 2*time.Second, contract.UpdateEdit, contract.EditRequest{Command: byAlice, Spec: edited}, b.refused(fault.FixedField))
+	after(b, time.Minute, contract.UpdateTables, about(contract.TablesRecopy), b.accepted("recopy"))
+	after(b, 2*time.Minute, contract.UpdateSetCredentials, contract.CredentialsRequest{Command: byAlice, Side: task.SourceSide, Endpoint: spec().Source}, b.accepted("credentials"))
+	b.at(3*time.Minute, func() {
+		require.Equal(t, task.ParkTable, b.view().Spec.Policy.TableError)
+		require.Equal(t, contract.GroupCopying, b.view().Groups[0].State)
+	})
+	after(b, 5*time.Minute, contract.UpdateStop, contract.StopRequest{Command: byAlice, Incomplete: true}, b.accepted("stop"))
+	b.run(b.input(copied, parked, func(s *state) { s.Spec.Policy.TableError = "" }))
+	b.ended()
+	require.Contains(t, revisions.all(), 2)
+	require.Contains(t, revisions.all(), 3)
 }

@@ -277,11 +277,13 @@ func TestGroups_AnErrorParksTheGroupAgain(t *testing.T) {
 		}
 		return contract.ApplyOut{Applied: at(950), Drained: in.Stop != nil}, nil
 	})
-	hindered := false
+	merges := 0
 	stub(b, contract.MergeGroup).Return(func(context.Context, contract.MergeIn) (contract.MergeOut, error) {
-		if !hindered {
-			hindered = true
+		switch merges++; merges {
+		case 1:
 			return contract.MergeOut{}, applicationError(fault.ServerReadOnly)
+		case 2: // not yet
+			return contract.MergeOut{}, applicationError(fault.ApplyBehind)
 		}
 		return contract.MergeOut{Position: at(420)}, nil
 	})
@@ -303,10 +305,16 @@ func TestGroups_AnErrorParksTheGroupAgain(t *testing.T) {
 	after(b, 6*time.Minute, contract.UpdateTables, about(contract.TablesRetry), b.accepted("retry"))
 	b.at(10*time.Minute, parkedWith(fault.ServerReadOnly.Code))
 	after(b, 11*time.Minute, contract.UpdateTables, about(contract.TablesRetry), b.accepted("retry"))
+	b.at(11*time.Minute+40*time.Second, func() {
+		g := b.view().Groups[0]
+		require.Equal(t, contract.GroupApplying, g.State)
+		require.NotNil(t, g.Error.NextRetryAt)
+	})
 	b.at(15*time.Minute, func() { require.Empty(t, b.view().Groups) })
 	after(b, 20*time.Minute, contract.UpdateStop, contract.StopRequest{Command: byAlice}, b.accepted("stop"))
 	b.run(b.input(copied, parked))
 	b.ended()
+	require.Equal(t, 3, merges)
 }
 
 // TestGroups_ParkingIsCarriedOutAfterAnInterruption: a pause in the middle loses

@@ -41,6 +41,9 @@ func (m *migration) groupsBeside(parent workflow.Context) func() {
 // bringOn takes a group's next step. What passes by itself is tried again; any
 // other error parks the group.
 func (m *migration) bringOn(ctx workflow.Context, no int) {
+	if !m.waitOut(ctx, no) {
+		return
+	}
 	err := m.groupStep(ctx, no)
 	g := m.group(no)
 	if g == nil || err == nil || ctx.Err() != nil {
@@ -51,14 +54,34 @@ func (m *migration) bringOn(ctx workflow.Context, no int) {
 		m.parkAgain(ctx, no, info)
 		return
 	}
+	m.tryLater(ctx, g, info)
+}
+
+// tryLater notes when a group's step is tried again.
+func (m *migration) tryLater(ctx workflow.Context, g *contract.Group, info contract.ErrorInfo) {
 	at := workflow.Now(ctx).Add(passingWait)
 	info.Attempt, info.NextRetryAt = 1, &at
 	g.Error = &info
 	m.settle(ctx)
-	_ = workflow.NewTimerWithOptions(ctx, passingWait, workflow.TimerOptions{Summary: "try the group again after " + info.Code}).Get(ctx, nil)
-	if g = m.group(no); g != nil && g.State != contract.GroupParked {
+}
+
+// waitOut waits until a group's step is to be tried again; false when that was
+// interrupted.
+func (m *migration) waitOut(ctx workflow.Context, no int) bool {
+	g := m.group(no)
+	if g.Error == nil || g.Error.NextRetryAt == nil {
+		return true
+	}
+	if wait := g.Error.NextRetryAt.Sub(workflow.Now(ctx)); wait > 0 {
+		timer := workflow.NewTimerWithOptions(ctx, wait, workflow.TimerOptions{Summary: "try the group again after " + g.Error.Code})
+		if timer.Get(ctx, nil) != nil {
+			return false
+		}
+	}
+	if g = m.group(no); g != nil {
 		g.Error = nil
 	}
+	return g != nil
 }
 
 func (m *migration) groupStep(ctx workflow.Context, no int) error {

@@ -51,6 +51,10 @@ func (m *migration) stopPhase(ctx workflow.Context) error {
 // drain reads the stop position once and applies until it is covered: only
 // ApplyOut.Drained ends it.
 func (m *migration) drain(ctx workflow.Context) error {
+	// Tables of an addition that is being taken back are none of the task's.
+	if err := workflow.Await(ctx, func() bool { return m.joining == nil }); err != nil {
+		return err
+	}
 	if m.StopPosition == nil {
 		head, err := call(ctx, m.place, contract.ReadHead, "read the stop position", m.ref())
 		if err != nil {

@@ -87,9 +87,13 @@ func (p place) options(activity string) workflow.ActivityOptions {
 		o = long
 		o.TaskQueue = contract.QueueApply(p.Group)
 		o.StartToCloseTimeout = applyBox + time.Hour
-	case contract.ParkTables.Name, contract.MergeGroup.Name:
+	case contract.ParkTables.Name:
 		o = long
 		o.StartToCloseTimeout = 15 * time.Minute
+	case contract.MergeGroup.Name:
+		o = long
+		o.StartToCloseTimeout = 15 * time.Minute
+		o.RetryPolicy = retries(5) // group 0 stands still meanwhile
 	case contract.DropGroup.Name:
 	case contract.ReadHead.Name:
 		o.RetryPolicy = retries(0) // a source that is away for an hour fails no phase

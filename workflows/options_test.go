@@ -14,7 +14,7 @@ func TestOptions_EveryActivityIsBounded(t *testing.T) {
 	unlimited := map[string]bool{
 		contract.PlanCopy.Name: true, contract.CopyLane.Name: true, contract.WatchSource.Name: true,
 		contract.ApplyBinlog.Name: true, contract.CompareTables.Name: true, contract.ReadHead.Name: true,
-		contract.PlanGroup.Name: true, contract.ParkTables.Name: true, contract.MergeGroup.Name: true,
+		contract.PlanGroup.Name: true, contract.ParkTables.Name: true,
 	}
 	for _, name := range []string{
 		contract.ListPrecheckItems.Name, contract.RunPrecheckItem.Name, contract.PlanCopy.Name, contract.CopyLane.Name,
