@@ -159,7 +159,7 @@ func addition(schema, name string) contract.TablesRequest {
 func TestGroups_FollowEditsAndCredentials(t *testing.T) {
 	b := newBench(t)
 	var revisions recorded[int]
-	stub(b, contract.CopyLane).After(10*time.Minute).Return(func(_ context.Context, in contract.CopyLaneIn) (contract.CopyLaneOut, error) {
+	stub(b, contract.CopyLane).After(90*time.Second).Return(func(_ context.Context, in contract.CopyLaneIn) (contract.CopyLaneOut, error) {
 		revisions.add(in.Revision)
 		return contract.CopyLaneOut{Done: true}, nil
 	})
@@ -178,6 +178,6 @@ func TestGroups_FollowEditsAndCredentials(t *testing.T) {
 	after(b, 5*time.Minute, contract.UpdateStop, contract.StopRequest{Command: byAlice, Incomplete: true}, b.accepted("stop"))
 	b.run(b.input(copied, parked, func(s *state) { s.Spec.Policy.TableError = "" }))
 	b.ended()
-	require.Contains(t, revisions.all(), 2)
-	require.Contains(t, revisions.all(), 3)
+	require.NotEmpty(t, revisions.all())
+	require.NotContains(t, revisions.all(), 2, "the step of the old credentials was interrupted")
 }
