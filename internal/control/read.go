@@ -93,10 +93,29 @@ func (s *Service) Task(ctx context.Context, taskID string) (Details, error) {
 	if copying.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
 		pending = append(pending, copyPending...)
 	}
-	for _, p := range pending {
+	for _, p := range append(pending, s.groupCopies(ctx, d)...) {
 		d.activity(p)
 	}
 	return d, nil
+}
+
+// groupCopies returns the pending activities of copies beside the task's own;
+// there is one at most, and nobody needs it to show the rest.
+func (s *Service) groupCopies(ctx context.Context, d Details) []*workflowpb.PendingActivityInfo {
+	if d.View == nil {
+		return nil
+	}
+	var out []*workflowpb.PendingActivityInfo
+	for _, g := range d.View.Groups {
+		if g.State != contract.GroupCopying {
+			continue
+		}
+		c, err := s.Temporal.DescribeWorkflowExecution(ctx, contract.CopyGroupID(d.TaskID, g.No), "")
+		if err == nil && c.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
+			out = append(out, c.GetPendingActivities()...)
+		}
+	}
+	return out
 }
 
 // view asks the workflow; nil without an error when no worker answers.
