@@ -128,6 +128,9 @@ func (f *follower) open(ctx context.Context, from position.Position) (applier.St
 		return nil, err
 	}
 	f.src.Pin(from)
+	if err := checkSeen(ctx, f.src, f.store, f.in.CopyEnd); err != nil {
+		return nil, err
+	}
 	history, err := schema.Open(ctx, f.store, f.in.Group, from)
 	if err != nil {
 		return nil, err

@@ -17,6 +17,7 @@ import (
 	"shardlift/internal/fault"
 	"shardlift/internal/position"
 	"shardlift/internal/selection"
+	"shardlift/internal/source"
 	"shardlift/internal/task"
 	"shardlift/internal/throttle"
 )
@@ -60,6 +61,9 @@ func (a *Activities) copyLane(ctx context.Context, t *resolved, in contract.Copy
 		return out, err
 	}
 	src.Pin(needed)
+	if err := checkSeen(ctx, src, s); err != nil {
+		return out, err
+	}
 	tables, err := s.Tables(ctx)
 	if err != nil {
 		return out, err
@@ -79,6 +83,17 @@ func (a *Activities) copyLane(ctx context.Context, t *resolved, in contract.Copy
 		return err
 	})
 	return out, err
+}
+
+// checkSeen refuses a source that lacks transactions which copied rows may show,
+// or further positions: a fail-over has lost them, and no binlog will ever take
+// the rows back (rule 9).
+func checkSeen(ctx context.Context, src *source.Source, s *checkpoint.Store, further ...position.Position) error {
+	seen, err := s.Seen(ctx)
+	if err != nil {
+		return err
+	}
+	return src.CheckSeen(ctx, append(seen, further...))
 }
 
 // neededFrom is from where the binlog is still needed: the checkpoint when an

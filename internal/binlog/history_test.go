@@ -365,7 +365,8 @@ func TestRule9_FailoverToAReplicaThatLacksTransactionsStops(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := newPair(t, name)
-			s := p.open(p.head())
+			start := p.head()
+			s := p.open(start)
 			p.exec("INSERT INTO a VALUES (1, 1)")
 			p.readTo(s, p.head())
 			p.caughtUp(p.head())
@@ -388,6 +389,14 @@ func TestRule9_FailoverToAReplicaThatLacksTransactionsStops(t *testing.T) {
 			require.ErrorIs(t, p.failsToOpen(committed), fault.HistoryLost, "the dump's own connection knows")
 			_, err := p.source.Head(t.Context())
 			require.Equal(t, fault.Fatal, fault.ClassOf(mysqlconn.Fault(err, "source")), "a copy connection: %v", err)
+
+			// A worker that starts again knows of the copy what the metadata says.
+			fresh, err := source.Open(t.Context(), p.conn, 2)
+			require.NoError(t, err)
+			defer func() { require.NoError(t, fresh.Close()) }()
+			require.NoError(t, fresh.CheckHistory(t.Context(), start), "the start position is there")
+			require.NoError(t, fresh.CheckSeen(t.Context(), []position.Position{start}))
+			require.ErrorIs(t, fresh.CheckSeen(t.Context(), []position.Position{start, committed}), fault.HistoryLost)
 		})
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"shardlift/internal/dialect"
 	"shardlift/internal/fault"
 	"shardlift/internal/faultpoint"
+	"shardlift/internal/position"
 	"shardlift/internal/row"
 	"shardlift/internal/source"
 	"shardlift/internal/table"
@@ -48,6 +49,11 @@ func (l *lane) copyChunk(ctx context.Context, c checkpoint.Chunk) error {
 		if err := l.checkDefinition(ctx, m); err != nil {
 			return err
 		}
+		if p.seen.HasGTID() && len(p.rows) > 0 {
+			if err := l.Store.NoteSeen(ctx, l.Fence, c, p.seen); err != nil {
+				return err
+			}
+		}
 		if err := l.write(ctx, m, p, c.Attempted); err != nil {
 			return err
 		}
@@ -76,6 +82,8 @@ type part struct {
 	rows  []row.Row // as the destination stores them
 	bytes int
 	last  [][]byte // key of the last row
+	// seen is what the rows may show of the source.
+	seen position.Position
 }
 
 // readAhead is for how long a part's rows last under the limits.
@@ -109,18 +117,17 @@ func (l *lane) read(ctx context.Context, m *dialect.Mapping, r table.KeyRange) (
 		}
 		return nil
 	}
-	err = faultpoint.Around(ctx, "copier.read", func(ctx context.Context) error { return l.Source.ReadRange(ctx, m.Source, r, take) })
+	err = faultpoint.Around(ctx, "copier.read", func(ctx context.Context) error {
+		p.seen, err = l.Source.ReadSeen(ctx, m.Source, r, take)
+		return err
+	})
 	more = errors.Is(err, errPartFull)
 	if err != nil && !more {
 		return p, false, err
 	}
 	// A server that takes over and lacks transactions which these rows may show is
 	// refused by every connection from now on (rule 9).
-	seen, err := l.Source.Low(ctx)
-	if err != nil {
-		return p, false, fmt.Errorf("read the source's position: %w", err)
-	}
-	l.Source.Pin(seen)
+	l.Source.Pin(p.seen)
 	if n := len(p.rows); n > 0 {
 		p.last = source.Bound(p.rows[n-1].Pick(m.Primary))
 		for i, raw := range p.rows {

@@ -20,6 +20,7 @@ import (
 	"shardlift/internal/dialect"
 	"shardlift/internal/fault"
 	"shardlift/internal/mysqlconn"
+	"shardlift/internal/position"
 	"shardlift/internal/secret"
 	"shardlift/internal/selection"
 	"shardlift/internal/source"
@@ -482,6 +483,51 @@ func TestRule3_RowsLostWhileAChunkIsCopied(t *testing.T) {
 			lines, _, err := r.store.Logs(t.Context(), 0, 10, "")
 			require.NoError(t, err)
 			require.Contains(t, fmt.Sprint(lines), "a data node lost commits")
+		})
+	}
+}
+
+// TestRule9_WhatRowsMayShowIsKept: a task that starts again on another server
+// has to know what the rows that it has copied may show, finished chunk or not:
+// a fail-over may have lost it.
+func TestRule9_WhatRowsMayShowIsKept(t *testing.T) {
+	for _, name := range []string{"mysql56", "mysql57", "mysql97", "mariadb"} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, name, false, 500, manyRows(0, 1500))
+			stopped := errors.New("stopped")
+			var head position.Position
+			part := 0
+			_, err := Run(t.Context(), r.config(0, 1, func(c *Config) {
+				c.ReadBytes, c.Writers = 16<<10, 1
+				mapping := c.Mapping
+				c.Mapping = func(ctx context.Context, table int) (*dialect.Mapping, error) {
+					if part > 0 {
+						return nil, stopped
+					}
+					r.exec("UPDATE items SET t = 'last' WHERE a = 10") // between the claim and the read
+					var err error
+					head, err = r.source.Head(t.Context())
+					require.NoError(t, err)
+					require.True(t, head.HasGTID())
+					return mapping(ctx, table)
+				}
+				c.Beat = func(contract.CopyBeat) {
+					part++
+					seen, err := r.store.Seen(t.Context())
+					require.NoError(t, err)
+					require.Len(t, seen, 1)
+					covered, err := seen[0].Covers(head)
+					require.NoError(t, err)
+					require.True(t, covered, "rows are written and it is not known what they show")
+				}
+			}))
+			require.ErrorIs(t, err, stopped)
+			r.copyAll(2)
+			r.requireEqual()
+			seen, err := r.store.Seen(t.Context())
+			require.NoError(t, err)
+			require.NotEmpty(t, seen)
+			require.NoError(t, r.source.CheckSeen(t.Context(), seen))
 		})
 	}
 }

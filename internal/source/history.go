@@ -214,6 +214,11 @@ func (p *pin) check(ctx context.Context, ask mysqlconn.Ask) error {
 	if !from.HasGTID() {
 		return sameServer(ctx, ask, *from)
 	}
+	return contains(ctx, ask, *from)
+}
+
+// contains says whether a server has ever executed everything of a GTID position.
+func contains(ctx context.Context, ask mysqlconn.Ask, from position.Position) error {
 	query := "SELECT @@GLOBAL.gtid_executed"
 	if from.Flavor == position.MariaDB {
 		query = "SELECT @@GLOBAL.gtid_binlog_state"
@@ -225,15 +230,21 @@ func (p *pin) check(ctx context.Context, ask mysqlconn.Ask) error {
 	if err != nil {
 		return err
 	}
-	return compareSets(*from, executed, "")
+	return compareSets(from, executed, "")
 }
 
-func sameServer(ctx context.Context, ask mysqlconn.Ask, from position.Position) error {
+// identityOf is what mysqlconn.Capabilities.Identity is, of one connection.
+func identityOf(ctx context.Context, ask mysqlconn.Ask) (string, error) {
 	identity, err := ask(ctx, "SELECT @@GLOBAL.server_uuid")
 	if mysqlconn.IsUnknownVariable(err) {
 		identity, err = ask(ctx, "SELECT @@GLOBAL.server_id")
 		identity = "id:" + identity
 	}
+	return identity, err
+}
+
+func sameServer(ctx context.Context, ask mysqlconn.Ask, from position.Position) error {
+	identity, err := identityOf(ctx, ask)
 	if err != nil {
 		return err
 	}

@@ -18,12 +18,16 @@ import (
 // error the read ends at once with that error, at the price of its connection.
 // The table must have a primary key.
 func (s *Source) ReadRange(ctx context.Context, t *table.Table, r table.KeyRange, fn func(row.Row) error) error {
+	return readRange(ctx, s.db, t, r, fn)
+}
+
+func readRange(ctx context.Context, q mysqlconn.Querier, t *table.Table, r table.KeyRange, fn func(row.Row) error) error {
 	list := make([]string, len(t.Columns))
 	for i, c := range t.Columns {
 		list[i] = mysqlconn.SelectExpr(c)
 	}
 	var stopped error
-	err := mysqlconn.ReadRows(ctx, s.db, selectRange(t, strings.Join(list, ", "), r), t.Columns, func(row row.Row) error {
+	err := mysqlconn.ReadRows(ctx, q, selectRange(t, strings.Join(list, ", "), r), t.Columns, func(row row.Row) error {
 		stopped = fn(row)
 		return stopped
 	})
