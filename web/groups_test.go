@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 	"shardlift/internal/position"
 	"shardlift/internal/table"
 	"shardlift/web/api"
+	"shardlift/web/console"
 )
 
 func TestTask_ShowsTablesThatStandApart(t *testing.T) {
@@ -51,4 +54,36 @@ func TestTables_CommandsAreRefusedBeforeTheStart(t *testing.T) {
 	}
 	require.Equal(t, http.StatusConflict, r.ask(http.MethodPost, tasksPath+"/"+id+"/retry", `{"table":"Shop.orders"}`).problem().Status)
 	require.Contains(t, r.ask(http.MethodPost, tasksPath+"/"+id+"/tables", `{"kind":"x","tables":[{"schema":"Shop","table":"orders"}]}`).fields(), "kind")
+}
+
+func TestTaskPage_ShowsGroupsWithButtons(t *testing.T) {
+	pages, err := console.New()
+	require.NoError(t, err)
+	const evil = `<script>alert("x")</script>'"&`
+	var out bytes.Buffer
+	require.NoError(t, pages.Task(&out, console.TaskPage{
+		ID: "t1", Name: evil, Status: evil, LastError: evil, URL: "javascript:alert(1)", Error: evil, Version: evil,
+		Groups: []console.Group{{No: 3, Tables: []string{evil}, State: "parked", Since: "now", Error: "SL-3004: " + evil, Remedy: evil, Actions: groupActions(lifecycle.IncreStarted)}},
+	}))
+	require.NotContains(t, out.String(), "<script")
+	require.NotContains(t, out.String(), "javascript:")
+	for _, kind := range []string{"retry", "recopy", "drop"} {
+		require.Contains(t, out.String(), `name="kind" value="`+kind+`"`)
+	}
+	require.Equal(t, []string{"retry", "drop"}, groupActions(lifecycle.FullStarted))
+	require.Empty(t, groupActions(lifecycle.Releasing))
+
+	r := newRig(t)
+	r.work()
+	task := r.create(name())
+	page := r.signedIn("/tasks/" + task.ID)
+	require.Equal(t, http.StatusOK, page.status)
+	require.Contains(t, page.body, "No table stands apart")
+	require.Equal(t, http.StatusSeeOther, r.ask(http.MethodGet, "/tasks/"+task.ID, "", "Authorization", "").status)
+	cookie, _, _ := strings.Cut(r.signIn(token).header.Get("Set-Cookie"), ";")
+	press := func(headers ...string) answer {
+		return r.ask(http.MethodPost, "/tasks/"+task.ID+"/tables", "group=1&kind=retry", append(headers, "Authorization", "", "Cookie", cookie, "Content-Type", "application/x-www-form-urlencoded")...)
+	}
+	require.Contains(t, press().body, "SL-7013")
+	require.Equal(t, http.StatusForbidden, press("Sec-Fetch-Site", "cross-site").status)
 }

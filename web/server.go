@@ -44,6 +44,7 @@ func newServer(h *handlers, guard *auth.Guard, pages *console.Pages, ready func(
 	api.RegisterHandlers(e, api.NewStrictHandler(h, nil))
 	e.GET("/openapi.yaml", func(c echo.Context) error { return c.Blob(http.StatusOK, "application/yaml", api.Document) })
 	registerPages(e, h, guard, pages)
+	registerTaskPage(e, h, guard, pages)
 
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") }, auth.Loopback)
 	e.GET("/readyz", func(c echo.Context) error {

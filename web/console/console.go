@@ -1,5 +1,6 @@
-// Package console holds the pages. For now: sign in, and a plain first page that
-// lists tasks with links to the Temporal Web UI. Everything is escaped by
+// Package console holds the pages. For now: sign in, a plain first page that
+// lists tasks with links to the Temporal Web UI, and a page of each task with the
+// tables that stand apart from it. Everything is escaped by
 // html/template; no script is used.
 package console
 
@@ -28,6 +29,23 @@ type Tasks struct {
 	Version string
 }
 
+// TaskPage is the page of one task.
+type TaskPage struct {
+	ID, Name, Status, LastError, URL string
+	Groups                           []Group
+	// Error is why a button did nothing.
+	Error   string
+	Version string
+}
+
+// Group is one line of the tables that stand apart; Actions are its buttons.
+type Group struct {
+	No                          int
+	Tables                      []string
+	State, Since, Error, Remedy string
+	Actions                     []string
+}
+
 // SignIn is the page that asks for the token.
 type SignIn struct{ Wrong bool }
 
@@ -46,6 +64,11 @@ func New() (*Pages, error) {
 // Tasks writes the first page.
 func (p *Pages) Tasks(w io.Writer, data Tasks) error {
 	return p.templates.ExecuteTemplate(w, "tasks.html", data) //nolint:wrapcheck // the caller names the page
+}
+
+// Task writes the page of a task.
+func (p *Pages) Task(w io.Writer, data TaskPage) error {
+	return p.templates.ExecuteTemplate(w, "task.html", data) //nolint:wrapcheck // the caller names the page
 }
 
 // SignIn writes the sign-in page.
