@@ -9,12 +9,14 @@ import (
 	"go.temporal.io/sdk/activity"
 
 	"shardlift/internal/applier"
+	"shardlift/internal/binlog"
 	"shardlift/internal/checkpoint"
 	"shardlift/internal/contract"
 	"shardlift/internal/copier"
 	"shardlift/internal/destination"
 	"shardlift/internal/dialect"
 	"shardlift/internal/fault"
+	"shardlift/internal/mysqlconn"
 	"shardlift/internal/position"
 	"shardlift/internal/selection"
 	"shardlift/internal/source"
@@ -24,6 +26,10 @@ import (
 
 // releaseTime bounds the release of a fence when the work has ended already.
 const releaseTime = 5 * time.Second
+
+// copyGroup and the numbers below it are the streams' that lanes open to look at a
+// file's head; no apply group has them.
+const copyGroup = -100
 
 // CopyLane copies chunks of one lane for a time box.
 func (a *Activities) CopyLane(ctx context.Context, in contract.CopyLaneIn) (contract.CopyLaneOut, error) {
@@ -53,7 +59,7 @@ func (a *Activities) copyLane(ctx context.Context, t *resolved, in contract.Copy
 		return out, err
 	}
 	defer func() { _ = src.Close() }()
-	needed, err := neededFrom(ctx, s, in.Start)
+	needed, err := neededFrom(ctx, s, in.Group, in.Start)
 	if err != nil {
 		return out, err
 	}
@@ -64,16 +70,23 @@ func (a *Activities) copyLane(ctx context.Context, t *resolved, in contract.Copy
 	if err := checkSeen(ctx, src, s); err != nil {
 		return out, err
 	}
+	err = binlog.CheckBirth(ctx, binlog.Config{
+		Conn: mysqlconn.FromEndpoint(t.Source), Capabilities: src.Capabilities(),
+		ServerID: binlog.ServerID(t.TaskID, copyGroup-in.Lane), From: needed,
+	})
+	if err != nil {
+		return out, err
+	}
 	tables, err := s.Tables(ctx)
 	if err != nil {
 		return out, err
 	}
-	defer func() { a.noteEnd(ctx, s, fmt.Sprintf("copy, lane %d", in.Lane), err) }()
+	defer func() { a.noteEnd(ctx, s, laneName(in), err) }()
 	limiter := throttle.New(sourceLoad(src))
 	shown := &laneBeat{step: step, limiter: limiter, last: contract.CopyBeat{Lane: in.Lane}}
 	stop := limited{s, limiter, lanesOf(s, in.Lanes, in.ApplyBeside), shown.again, nil}.follow(ctx)
 	defer stop()
-	err = fenced(ctx, s, fmt.Sprintf("copy/%d", in.Lane), in.Owner, attempt, t.Spec.Objects, func(fence *checkpoint.Fence) error {
+	err = fenced(ctx, s, checkpoint.CopyUnit(in.Group, in.Lane), in.Owner, attempt, t.Spec.Objects, func(fence *checkpoint.Fence) error {
 		out, err = copier.Run(ctx, copier.Config{
 			Source: src, Destination: d, Store: s, Fence: fence, Mapping: mappings(d, tables),
 			Lane: in.Lane, Lanes: in.Lanes, Box: in.Box, FullOnly: t.Spec.Type == task.Full, DeleteFirst: in.DeleteFirst,
@@ -96,10 +109,17 @@ func checkSeen(ctx context.Context, src *source.Source, s *checkpoint.Store, fur
 	return src.CheckSeen(ctx, append(seen, further...))
 }
 
+func laneName(in contract.CopyLaneIn) string {
+	if in.Group > 0 {
+		return fmt.Sprintf("copy of group %d, lane %d", in.Group, in.Lane)
+	}
+	return fmt.Sprintf("copy, lane %d", in.Lane)
+}
+
 // neededFrom is from where the binlog is still needed: the checkpoint when an
 // apply has begun beside the copy, else the start position.
-func neededFrom(ctx context.Context, s *checkpoint.Store, start position.Position) (position.Position, error) {
-	c, err := s.Load(ctx, 0)
+func neededFrom(ctx context.Context, s *checkpoint.Store, group int, start position.Position) (position.Position, error) {
+	c, err := s.Load(ctx, group)
 	if err != nil || c == nil || c.Position.IsZero() {
 		return start, err
 	}
@@ -142,6 +162,7 @@ func mappings(d *destination.Destination, tables []checkpoint.Table) func(contex
 				continue
 			}
 			m, err := mapping(ctx, d, t.Definition, t.Destination)
+			err = ofTable(err, t.Source)
 			if err == nil {
 				known[no] = m
 			}

@@ -51,6 +51,25 @@ func birth(ctx context.Context, c Config) (uint32, error) {
 	}
 }
 
+// CheckBirth compares the file of c.From with the one of that name now, for a copy
+// that reads no stream: a source that was restored while nothing ran, and has
+// grown past its old sizes since, looks the same in every statement of SQL.
+func CheckBirth(ctx context.Context, c Config) error {
+	c = c.withDefaults()
+	if c.From.HasGTID() || c.From.File == "" || c.From.Created == 0 {
+		return checkBirth(ctx, c, c.Capabilities.Identity())
+	}
+	created, err := birth(ctx, c)
+	if err == nil && created != c.From.Created {
+		err = otherFile(c.From)
+	}
+	return err
+}
+
+func otherFile(p position.Position) error {
+	return fault.HistoryLost.New(object, "file %s was made at another time than the file of this name before", p.File)
+}
+
 // checkBirth compares the file of a position by GTID, as long as the dump comes
 // from the server that the position is of: a source restored from a backup gives
 // the numbers of lost transactions to new ones, so that no set shows it.
@@ -66,7 +85,7 @@ func checkBirth(ctx context.Context, c Config, identity string) error {
 	case err != nil:
 		return err
 	case created != c.From.Created:
-		return fault.HistoryLost.New(object, "file %s was made at another time than the file of this name before", c.From.File)
+		return otherFile(c.From)
 	default:
 		return nil
 	}

@@ -78,6 +78,7 @@ func TestRule9_RestoredSourceStops(t *testing.T) {
 			s.Close()
 			for _, p := range []position.Position{stamped, sameFile, laterFile} {
 				require.NoError(t, r.source.CheckHistory(t.Context(), p))
+				require.NoError(t, CheckBirth(t.Context(), r.config(p)))
 				r.open(p).Close()
 			}
 
@@ -93,6 +94,7 @@ func TestRule9_RestoredSourceStops(t *testing.T) {
 			for name, p := range map[string]position.Position{"start": stamped, "same file": sameFile, "later file": laterFile} {
 				err := r.failsToOpen(p)
 				require.ErrorIs(t, err, fault.HistoryLost, "%s: %s", name, p)
+				require.ErrorIs(t, CheckBirth(t.Context(), r.config(p)), fault.HistoryLost, "the copy, %s: %s", name, p)
 			}
 			require.ErrorIs(t, r.source.CheckHistory(t.Context(), laterFileGone(laterFile)), fault.HistoryLost)
 		})
