@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"shardlift/internal/contract"
@@ -174,6 +175,9 @@ func (m *migration) park(ctx workflow.Context, no int) error {
 	g := *m.group(no)
 	out, err := call(ctx, m.place, contract.ParkTables, "park "+names(g.Tables),
 		contract.ParkIn{TaskRef: m.ref(), Owner: m.owner(), Group: no, Tables: g.Tables, Start: m.Plan.Start})
+	if err != nil && ctx.Err() == nil {
+		return m.notParked(ctx, no, errorInfo(ctx, err))
+	}
 	if err != nil {
 		return err
 	}
@@ -181,6 +185,15 @@ func (m *migration) park(ctx workflow.Context, no int) error {
 	p.Position, p.Copied = &out.Position, out.Copied
 	m.settle(ctx)
 	return nil
+}
+
+// notParked stops the task with the table's own error, as without the policy.
+func (m *migration) notParked(ctx workflow.Context, no int, why contract.ErrorInfo) error {
+	g := *m.group(no)
+	m.Groups = slices.DeleteFunc(m.Groups, func(x contract.Group) bool { return x.No == no })
+	m.record(ctx, system, fmt.Sprintf("%s could not be parked: %s %s", names(g.Tables), why.Code, why.Message))
+	m.tellParked(ctx)
+	return temporal.NewApplicationErrorWithOptions(g.Error.Message, g.Error.Code, temporal.ApplicationErrorOptions{NonRetryable: true, Details: []any{*g.Error}})
 }
 
 // merge gives a group's tables back to group 0, which goes on at the older

@@ -41,6 +41,9 @@ func (m *migration) checkAdd(r contract.TablesRequest) error {
 // copy. It is refused as a whole when one of that fails; a pause or a stop
 // interrupts it. The group then goes on by itself.
 func (m *migration) add(ctx workflow.Context, r contract.TablesRequest) error {
+	if err := m.checkAdd(r); err != nil { // another command may have come first
+		return err
+	}
 	ctx, m.adding = workflow.WithCancel(ctx)
 	defer func() { m.adding = nil }()
 	alarms, err := m.checkAdded(ctx, r.Objects)

@@ -72,8 +72,12 @@ func (m *migration) tables(ctx workflow.Context, r contract.TablesRequest) (cont
 	done := map[int]bool{}
 	for _, n := range r.Tables {
 		g := m.groupOf(n.String())
-		if g == nil || done[g.No] {
+		if g != nil && done[g.No] {
 			continue
+		}
+		// Another command may have come between the validator and this.
+		if err := m.checkParked(n.String()); err != nil {
+			return contract.CommandResult{}, err
 		}
 		done[g.No] = true
 		switch r.Kind {

@@ -155,6 +155,36 @@ func TestGroups_WhatIsNotParkedStopsTheTask(t *testing.T) {
 	}
 }
 
+// TestGroups_WhatCannotBeParkedStopsTheTaskWithItsOwnError: a statement that makes
+// a new table concerns one table, too, and the plan does not have it.
+func TestGroups_WhatCannotBeParkedStopsTheTaskWithItsOwnError(t *testing.T) {
+	b := newBench(t)
+	var played recorded[contract.ApplyIn]
+	ddl := at(700)
+	stub(b, contract.ApplyBinlog).After(10*time.Second).Return(func(_ context.Context, in contract.ApplyIn) (contract.ApplyOut, error) {
+		played.add(in)
+		if in.PassDDL == nil {
+			return contract.ApplyOut{}, tableError(fault.TableChanged, &ddl)
+		}
+		return contract.ApplyOut{Drained: in.Stop != nil}, nil
+	})
+	stub(b, contract.ParkTables).Return(contract.ParkOut{}, applicationError(fault.TableUnplanned))
+	b.usual()
+	b.at(time.Hour, func() {
+		v := b.view()
+		require.Equal(t, lifecycle.IncreFailed, v.Status)
+		require.Equal(t, ddl, *v.LastError.Position)
+		require.Empty(t, v.Groups)
+		require.Empty(t, v.Alarms)
+	})
+	after(b, 2*time.Hour, contract.UpdateResume, contract.ResumeRequest{Command: byAlice}, b.accepted("resume"))
+	after(b, 3*time.Hour, contract.UpdateStop, contract.StopRequest{Command: byAlice}, b.accepted("stop"))
+	b.run(b.input(copied, parks))
+	b.ended()
+	last := played.all()[len(played.all())-1]
+	require.Equal(t, ddl, *last.PassDDL)
+}
+
 func manyGroups(s *state) {
 	parks(s)
 	p := at(400)

@@ -111,6 +111,9 @@ func (m *migration) checkRetry(_ workflow.Context, r contract.RetryRequest) erro
 
 func (m *migration) retry(ctx workflow.Context, r contract.RetryRequest) (contract.CommandResult, error) {
 	if r.Table != "" {
+		if err := m.checkParked(r.Table); err != nil {
+			return contract.CommandResult{}, err
+		}
 		return m.tables(ctx, contract.TablesRequest{Command: r.Command, Kind: contract.TablesRetry, Tables: m.groupOf(r.Table).Tables, FenceConfirmed: r.FenceConfirmed})
 	}
 	m.goOn(ctx, r.Actor, "retry")
