@@ -159,7 +159,7 @@ func addition(schema, name string) contract.TablesRequest {
 func TestGroups_FollowEditsAndCredentials(t *testing.T) {
 	b := newBench(t)
 	var revisions recorded[int]
-	stub(b, contract.CopyLane).After(90*time.Second).Return(func(_ context.Context, in contract.CopyLaneIn) (contract.CopyLaneOut, error) {
+	stub(b, contract.CopyLane).After(90 * time.Second).Return(func(_ context.Context, in contract.CopyLaneIn) (contract.CopyLaneOut, error) {
 		revisions.add(in.Revision)
 		return contract.CopyLaneOut{Done: true}, nil
 	})
@@ -179,4 +179,31 @@ func TestGroups_FollowEditsAndCredentials(t *testing.T) {
 	b.run(b.input(copied, parked, func(s *state) { s.Spec.Policy.TableError = "" }))
 	b.ended()
 	require.Contains(t, revisions.all(), 3, "lanes with the new credentials")
+}
+
+// TestGroups_StateOfEveryStepIsCarried: a run that ends in the middle of a group's
+// step is gone on with by the next.
+func TestGroups_StateOfEveryStepIsCarried(t *testing.T) {
+	for _, s := range []contract.GroupState{contract.GroupPlanning, contract.GroupCopying, contract.GroupApplying, contract.GroupMerging} {
+		b := newBench(t)
+		stub(b, contract.PlanGroup).After(time.Hour).Return(contract.PlanCopyOut{Start: at(450)}, nil)
+		stub(b, contract.MergeGroup).After(time.Hour).Return(contract.MergeOut{}, nil)
+		b.usual()
+		b.at(time.Minute, func() { b.SetContinueAsNewSuggested(true) })
+		b.at(2*time.Minute, func() { b.SignalWorkflow("unrelated", nil) })
+		in := b.input(copied, parked, func(st *state) { st.Groups[0].State = s; st.Groups[0].Error = nil })
+		b.run(in)
+		next := b.next()
+		require.Equal(t, s, next.Carry.Groups[0].State)
+
+		c := newBench(t)
+		stub(c, contract.ApplyBinlog).After(10 * time.Second).Return(func(_ context.Context, in contract.ApplyIn) (contract.ApplyOut, error) {
+			return contract.ApplyOut{Applied: at(900), Drained: in.Stop != nil}, nil
+		})
+		c.usual()
+		c.at(3*time.Hour, func() { require.Empty(t, c.view().Groups, s) })
+		after(c, 4*time.Hour, contract.UpdateStop, contract.StopRequest{Command: byAlice}, c.accepted("stop"))
+		c.run(next)
+		c.ended()
+	}
 }

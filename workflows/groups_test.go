@@ -161,7 +161,7 @@ func TestGroups_WhatCannotBeParkedStopsTheTaskWithItsOwnError(t *testing.T) {
 	b := newBench(t)
 	var played recorded[contract.ApplyIn]
 	ddl := at(700)
-	stub(b, contract.ApplyBinlog).After(10*time.Second).Return(func(_ context.Context, in contract.ApplyIn) (contract.ApplyOut, error) {
+	stub(b, contract.ApplyBinlog).After(10 * time.Second).Return(func(_ context.Context, in contract.ApplyIn) (contract.ApplyOut, error) {
 		played.add(in)
 		if in.PassDDL == nil {
 			return contract.ApplyOut{}, tableError(fault.TableChanged, &ddl)
@@ -388,31 +388,4 @@ func TestGroups_DropLeavesTheRows(t *testing.T) {
 	require.False(t, v.Report.Incomplete)
 	require.Equal(t, contract.GroupDropped, v.Groups[0].State)
 	require.Contains(t, v.Report.Warnings[0], "dropped")
-}
-
-// TestGroups_StateOfEveryStepIsCarried: a run that ends in the middle of a group's
-// step is gone on with by the next.
-func TestGroups_StateOfEveryStepIsCarried(t *testing.T) {
-	for _, s := range []contract.GroupState{contract.GroupPlanning, contract.GroupCopying, contract.GroupApplying, contract.GroupMerging} {
-		b := newBench(t)
-		stub(b, contract.PlanGroup).After(time.Hour).Return(contract.PlanCopyOut{Start: at(450)}, nil)
-		stub(b, contract.MergeGroup).After(time.Hour).Return(contract.MergeOut{}, nil)
-		b.usual()
-		b.at(time.Minute, func() { b.SetContinueAsNewSuggested(true) })
-		b.at(2*time.Minute, func() { b.SignalWorkflow("unrelated", nil) })
-		in := b.input(copied, parked, func(st *state) { st.Groups[0].State = s; st.Groups[0].Error = nil })
-		b.run(in)
-		next := b.next()
-		require.Equal(t, s, next.Carry.Groups[0].State)
-
-		c := newBench(t)
-		stub(c, contract.ApplyBinlog).After(10 * time.Second).Return(func(_ context.Context, in contract.ApplyIn) (contract.ApplyOut, error) {
-			return contract.ApplyOut{Applied: at(900), Drained: in.Stop != nil}, nil
-		})
-		c.usual()
-		c.at(3*time.Hour, func() { require.Empty(t, c.view().Groups, s) })
-		after(c, 4*time.Hour, contract.UpdateStop, contract.StopRequest{Command: byAlice}, c.accepted("stop"))
-		c.run(next)
-		c.ended()
-	}
 }
