@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"errors"
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
@@ -22,19 +23,20 @@ type Activities struct {
 	redactor  *Redactor
 	tasks     *resolver
 	prechecks *precheck.Pool
+	stores    *stores       // open for pages
 	alarms    *alarm.Sender // nil: nobody is told
 }
 
 // New returns the activities. The client stays the caller's; redactor learns
 // every secret that an activity opens.
 func New(c client.Client, namespace string, ring *secret.KeyRing, redactor *Redactor) *Activities {
-	a := &Activities{temporal: c, namespace: namespace, ring: ring, redactor: redactor, prechecks: precheck.NewPool()}
+	a := &Activities{temporal: c, namespace: namespace, ring: ring, redactor: redactor, prechecks: precheck.NewPool(), stores: newStores()}
 	a.tasks = newResolver(a.askEndpoints, ring, redactor)
 	return a
 }
 
-// Close closes the connections that pre-checks share. Call it when no activity runs any more.
-func (a *Activities) Close() error { return a.prechecks.Close() }
+// Close closes the connections that pre-checks and pages share. Call it when no activity runs any more.
+func (a *Activities) Close() error { return errors.Join(a.prechecks.Close(), a.stores.Close()) }
 
 // add registers a step under its name in the contract, with the contract's types.
 func add[In, Out any](r worker.ActivityRegistry, a contract.Activity[In, Out], f func(context.Context, In) (Out, error)) {
@@ -53,6 +55,10 @@ func (a *Activities) RegisterShort(r worker.ActivityRegistry) {
 	add(r, contract.ListPrecheckItems, a.ListPrecheckItems)
 	add(r, contract.RunPrecheckItem, a.RunPrecheckItem)
 	add(r, contract.PlanCopy, a.PlanCopy)
+	add(r, contract.ParkTables, a.ParkTables)
+	add(r, contract.PlanGroup, a.PlanGroup)
+	add(r, contract.MergeGroup, a.MergeGroup)
+	add(r, contract.DropGroup, a.DropGroup)
 	add(r, contract.ReadHead, a.ReadHead)
 	add(r, contract.UpdateSequences, a.UpdateSequences)
 	add(r, contract.StoreLimits, a.StoreLimits)

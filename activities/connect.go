@@ -44,19 +44,22 @@ func (a *Activities) withStore(ctx context.Context, t *resolved, f func(*destina
 	return f(d, s)
 }
 
-// withExisting is withStore for a task that may have no metadata yet; nothing is made.
-func (a *Activities) withExisting(ctx context.Context, t *resolved, f func(*destination.Destination, *checkpoint.Store) error) error {
+// existing opens the metadata of a task that may have none yet; nothing is made.
+func existing(ctx context.Context, t *resolved) (*destination.Destination, *checkpoint.Store, error) {
 	d, err := openDestination(ctx, t, shortConnections)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	defer func() { _ = d.Close() }()
 	s, ok, err := checkpoint.Existing(ctx, d, t.Spec.Destination.MetadataSchema, t.TaskID)
+	switch {
+	case err != nil:
+		err = fmt.Errorf("open metadata: %w", err)
+	case !ok:
+		err = fault.NoMetadata.New("task "+t.TaskID, "")
+	}
 	if err != nil {
-		return fmt.Errorf("open metadata: %w", err)
+		_ = d.Close()
+		return nil, nil, err
 	}
-	if !ok {
-		return fault.NoMetadata.New("task "+t.TaskID, "")
-	}
-	return f(d, s)
+	return d, s, nil
 }

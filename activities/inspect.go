@@ -50,7 +50,8 @@ func (a *Activities) inspect(ctx context.Context, in contract.InspectIn) (any, e
 		return samples(ctx, t)
 	}
 	var answer any
-	err = a.withExisting(ctx, t, func(_ *destination.Destination, s *checkpoint.Store) error {
+	open := func() (*destination.Destination, *checkpoint.Store, error) { return existing(ctx, t) }
+	err = a.stores.read(t.TaskRef, open, func(s *checkpoint.Store) error {
 		answer, err = ask(ctx, s, in)
 		return err
 	})

@@ -226,7 +226,11 @@ func TestWatch_TellsProgressAndLostHistory(t *testing.T) {
 func TestCleanUp_LeavesNothingOfOurs(t *testing.T) {
 	r := newRig(t)
 	r.plan()
-	err := r.withExisting(t.Context(), r.resolve(), func(d *destination.Destination, s *checkpoint.Store) error {
+	open := func() (*destination.Destination, *checkpoint.Store, error) { return existing(t.Context(), r.resolve()) }
+	d, s, err := open()
+	require.NoError(t, err)
+	defer func() { _ = d.Close() }()
+	err = r.stores.read(r.ref, open, func(kept *checkpoint.Store) error {
 		require.NoError(t, s.PrepareFences(t.Context(), []string{r.to}))
 		require.NoError(t, checkpoint.KeepSamples(t.Context(), d, r.to, r.ref.TaskID, "A", []checkpoint.Sample{{}}))
 		there := r.metadataTables()
@@ -234,10 +238,15 @@ func TestCleanUp_LeavesNothingOfOurs(t *testing.T) {
 		for _, name := range there { // what a deletion says when it cannot do this
 			require.Contains(t, checkpoint.Remains(r.to, []string{r.to}), dialect.QuoteName(r.to, name))
 		}
-		return s.Drop(context.WithoutCancel(t.Context()))
+		_, err := kept.Progress(t.Context())
+		return err
 	})
 	require.NoError(t, err)
+	require.NoError(t, s.Drop(context.WithoutCancel(t.Context())))
 	require.Empty(t, r.metadataTables())
+	// What is kept open for pages sees that it is gone.
+	err = r.stores.read(r.ref, open, func(kept *checkpoint.Store) error { _, err := kept.Progress(t.Context()); return err })
+	require.ErrorIs(t, err, fault.NoMetadata)
 	require.Equal(t, 2, r.count(r.to))
 }
 

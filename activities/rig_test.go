@@ -56,9 +56,10 @@ func rigOn(t *testing.T, server *testdb.Server, change ...func(*task.File)) *rig
 	spec, err := f.Seal(r.ref.TaskID, ring.Public(), ring.Public())
 	require.NoError(t, err)
 	redactor := &Redactor{}
-	r.Activities = &Activities{ring: ring, redactor: redactor, prechecks: precheck.NewPool(), tasks: newResolver(func(context.Context, string) (contract.Endpoints, error) {
+	r.Activities = &Activities{ring: ring, redactor: redactor, prechecks: precheck.NewPool(), stores: newStores(), tasks: newResolver(func(context.Context, string) (contract.Endpoints, error) {
 		return contract.Endpoints{Revision: 1, Spec: spec}, nil
 	}, ring, redactor)}
+	t.Cleanup(func() { _ = r.Close() })
 	return r
 }
 

@@ -45,20 +45,27 @@ func searchAttributes() map[string]enums.IndexedValueType {
 	}
 }
 
-// dynamicConfig differs from the server's defaults in two things. A cancelled
+// dynamicConfig differs from the server's defaults in a few things. A cancelled
 // activity hears of it in milliseconds, by a command to its worker, instead of
 // at its next heartbeat (both keys are needed, server 1.32). One process has no
-// use for task queue partitions, which only add hops.
+// use for task queue partitions, which only add hops. A shard is polled 20 times
+// a second by default, which is plenty for one of thousands; here there is one,
+// and each step of each workflow would wait for its turn for 50 ms.
 func dynamicConfig() dynamicconfig.StaticClient {
 	return dynamicconfig.StaticClient{
 		dynamicconfig.MakeKey("frontend.WorkerCommandsEnabled"):           true,
 		dynamicconfig.MakeKey("system.enableCancelActivityWorkerCommand"): true,
 		dynamicconfig.MakeKey("matching.numTaskqueueReadPartitions"):      1,
 		dynamicconfig.MakeKey("matching.numTaskqueueWritePartitions"):     1,
+		dynamicconfig.TransferProcessorMaxPollRPS.Key():                   shardPolls,
+		dynamicconfig.TimerProcessorMaxPollRPS.Key():                      shardPolls,
 		// The limit of 10 list requests a second is for clusters.
 		dynamicconfig.FrontendMaxNamespaceVisibilityRPSPerInstance.Key(): 100,
 	}
 }
+
+// shardPolls is how often the one shard's queues may be polled in a second.
+const shardPolls = 1000
 
 // temporalServer is a Temporal server in this process over one SQLite file.
 type temporalServer struct {
