@@ -124,13 +124,13 @@ func streamGuards() []Guard {
 		},
 		{
 			Name: "prepared-xa-blocks-the-start", Rule: "1", File: "internal/source/start.go",
-			Text:        "if prepared <= 0 {",
+			Text:        "if spanning <= 0 {",
 			Replacement: "if true {",
 			Package:     "internal/source", Run: "TestStartPosition_PreparedXABlocks",
 		},
 		{
 			Name: "connections-prove-their-history", Rule: "9", File: "internal/source/history.go",
-			Text: `return compareSets(*from, executed, "")`,
+			Text: `return compareSets(from, executed, "")`,
 			Replacement: `_ = executed
 	return nil`,
 			Package: "internal/source", Run: "TestPin_NewConnectionsProveTheirHistory",

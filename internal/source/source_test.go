@@ -3,6 +3,7 @@ package source_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -215,6 +216,65 @@ func TestStartPosition_PreparedXABlocks(t *testing.T) {
 			require.NoError(t, err)
 		})
 	}
+}
+
+// TestStartPosition_WaitsForAMomentWithoutXA: where XA transactions come and go
+// all the time, the start takes the first moment without, says meanwhile why it
+// waits, and leaves the source's binlog files alone.
+func TestStartPosition_WaitsForAMomentWithoutXA(t *testing.T) {
+	s := testdb.Own(t, "mysql97", "--gtid-mode=OFF", "--enforce-gtid-consistency=OFF")
+	schema := s.Schema(t)
+	db := s.DB(t, schema)
+	exec(t, db, "CREATE TABLE a (id INT PRIMARY KEY AUTO_INCREMENT)")
+	step := func(conn *sql.Conn, statements ...string) error {
+		for _, statement := range statements {
+			if _, err := conn.ExecContext(t.Context(), statement); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	// Two sessions hand over to each other 30 times: one is always prepared.
+	running := make(chan struct{})
+	ended := make(chan error, 1)
+	go func() {
+		var err error
+		var conns [2]*sql.Conn
+		for i := range conns {
+			conn, bad := db.Conn(t.Context())
+			err = errors.Join(err, bad)
+			defer func() { _ = conn.Close() }()
+			conns[i] = conn
+		}
+		for n := 0; n < 30 && err == nil; n++ {
+			id := fmt.Sprintf("'x%d'", n)
+			err = step(conns[n%2], "XA START "+id, "INSERT INTO a VALUES ()", "XA END "+id, "XA PREPARE "+id)
+			if n == 0 {
+				close(running)
+			}
+			if err == nil && n > 0 {
+				err = step(conns[(n-1)%2], fmt.Sprintf("XA COMMIT 'x%d'", n-1))
+			}
+			if err == nil {
+				err = step(conns[n%2], "DO SLEEP(0.1)")
+			}
+		}
+		ended <- errors.Join(err, step(conns[1], "XA COMMIT 'x29'"))
+	}()
+	<-running
+	src := open(t, config(s), 2)
+	before, err := src.BinaryLogs(t.Context())
+	require.NoError(t, err)
+	_, err = src.StartPositionWithin(t.Context(), nil, source.Patience{For: time.Second})
+	require.ErrorIs(t, err, fault.XAPrepared)
+	told := 0
+	_, err = src.StartPositionWithin(t.Context(), nil, source.Patience{For: time.Minute, Tell: func(int) { told++ }})
+	require.NoError(t, err)
+	require.NoError(t, <-ended)
+	require.Positive(t, told)
+	after, err := src.BinaryLogs(t.Context())
+	require.NoError(t, err)
+	require.LessOrEqual(t, len(after)-len(before), 2)
 }
 
 // reconnect makes the pool open a new connection.

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,12 +25,22 @@ const (
 	startPause   = time.Second
 )
 
-// How long StartPosition waits for a moment without XA transactions under way,
-// and how often it looks.
-const (
-	xaPatience = 15 * time.Second
-	xaPause    = 100 * time.Millisecond
-)
+// xaPause is how often StartPosition looks for a moment without XA transactions
+// under way.
+const xaPause = 20 * time.Millisecond
+
+// xaStuck is how long one XA transaction may wait for its verdict before it counts
+// as forgotten.
+const xaStuck = 15 * time.Second
+
+// Patience is how long StartPosition waits for a moment without XA transactions
+// under way where they come and go; for one that stays it waits 15 seconds at
+// most. Tell, which may be nil, is called again and again meanwhile, with how many
+// there are.
+type Patience struct {
+	For  time.Duration
+	Tell func(prepared int)
+}
 
 // StartPosition returns a position of which every transaction before it is seen
 // by any SELECT that begins later (rule 1 of the design), and before which no
@@ -38,21 +50,48 @@ const (
 // tables are those that the SELECTs will read; they are locked for an instant
 // only on MySQL without a usable GTID set where RELOAD is not granted.
 func (s *Source) StartPosition(ctx context.Context, tables []table.Name) (position.Position, error) {
-	for deadline := time.Now().Add(xaPatience); ; {
-		p, prepared, err := s.between(ctx, tables)
+	return s.StartPositionWithin(ctx, tables, Patience{For: xaStuck})
+}
+
+// StartPositionWithin is StartPosition with another patience.
+func (s *Source) StartPositionWithin(ctx context.Context, tables []table.Name, patience Patience) (position.Position, error) {
+	since := map[string]time.Time{} // of the XA transactions that are prepared
+	for deadline := time.Now().Add(patience.For); ; {
+		p, spanning, prepared, err := s.between(ctx, tables)
 		if err != nil {
 			return p, err
 		}
-		if prepared <= 0 {
+		if spanning <= 0 {
 			return p, nil
 		}
-		if time.Now().After(deadline) {
-			return p, fault.XAPrepared.New("source", "%d of them", prepared)
+		if age := oldest(since, prepared); age > xaStuck || time.Now().After(deadline) {
+			return p, fault.XAPrepared.New("source", "%d of them", spanning)
 		}
-		if err := pause(ctx, xaPause); err != nil {
+		if patience.Tell != nil {
+			patience.Tell(spanning)
+		}
+		rest := xaPause
+		if !p.IsZero() && s.family() == familyLocks { // a position costs the source a binlog file, or a lock
+			rest = startPause
+		}
+		if err := pause(ctx, rest); err != nil {
 			return p, err
 		}
 	}
+}
+
+// oldest keeps since when each transaction is prepared, as far as was looked, and
+// returns the longest time.
+func oldest(since map[string]time.Time, prepared []string) (age time.Duration) {
+	now := time.Now()
+	maps.DeleteFunc(since, func(id string, _ time.Time) bool { return !slices.Contains(prepared, id) })
+	for _, id := range prepared {
+		if _, known := since[id]; !known {
+			since[id] = now
+		}
+		age = max(age, now.Sub(since[id]))
+	}
+	return age
 }
 
 // between takes a position and counts the XA transactions that may span it:
@@ -60,24 +99,28 @@ func (s *Source) StartPosition(ctx context.Context, tables []table.Name) (positi
 // afterwards shows in XA RECOVER, which is asked after the position; one that got
 // its verdict in between was either prepared before, or is in the server's count
 // of verdicts.
-func (s *Source) between(ctx context.Context, tables []table.Name) (p position.Position, spanning int, err error) {
+// There is no position as long as some are prepared already.
+func (s *Source) between(ctx context.Context, tables []table.Name) (p position.Position, spanning int, prepared []string, err error) {
 	verdicts, err := s.verdicts(ctx)
 	if err != nil {
-		return p, 0, err
+		return p, 0, nil, err
 	}
-	before, err := s.PreparedXA(ctx)
+	before, _, err := s.prepared(ctx)
 	if err != nil {
-		return p, 0, err
+		return p, 0, nil, err
+	}
+	if len(before) > 0 {
+		return p, len(before), before, nil
 	}
 	if p, err = s.visible(ctx, tables); err != nil {
-		return p, 0, fmt.Errorf("take the start position: %w", err)
+		return p, 0, nil, fmt.Errorf("take the start position: %w", err)
 	}
-	after, err := s.PreparedXA(ctx)
+	after, _, err := s.prepared(ctx)
 	if err != nil {
-		return p, 0, err
+		return p, 0, nil, err
 	}
 	now, err := s.verdicts(ctx)
-	return p, max(before, after) + int(now-verdicts), err
+	return p, len(after) + int(now-verdicts), after, err
 }
 
 // verdicts counts XA COMMIT and XA ROLLBACK statements of the whole server.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"shardlift/internal/mysqlconn"
 	"shardlift/internal/table"
@@ -27,14 +28,26 @@ func (s *Source) OpenTransactions(ctx context.Context) (int, error) {
 // PreparedXA counts the XA transactions that wait for their verdict; -1 when
 // the account may not know (XA_RECOVER_ADMIN is missing, from MySQL 8.0).
 func (s *Source) PreparedXA(ctx context.Context) (int, error) {
-	records, err := mysqlconn.Records(ctx, s.db, "XA RECOVER")
-	if mysqlconn.IsAccessDenied(err) || mysqlconn.Number(err) == errXARecover {
+	ids, known, err := s.prepared(ctx)
+	if err == nil && !known {
 		return -1, nil
 	}
-	if err != nil {
-		return 0, fmt.Errorf("list the source's prepared XA transactions: %w", mysqlconn.Fault(err, "source"))
+	return len(ids), err
+}
+
+// prepared names them; known is false when the account may not know.
+func (s *Source) prepared(ctx context.Context) (ids []string, known bool, err error) {
+	records, err := mysqlconn.Records(ctx, s.db, "XA RECOVER")
+	if mysqlconn.IsAccessDenied(err) || mysqlconn.Number(err) == errXARecover {
+		return nil, false, nil
 	}
-	return len(records), nil
+	if err != nil {
+		return nil, false, fmt.Errorf("list the source's prepared XA transactions: %w", mysqlconn.Fault(err, "source"))
+	}
+	for _, r := range records {
+		ids = append(ids, strings.Join([]string{r["formatid"], r["gtrid_length"], r["data"]}, "/"))
+	}
+	return ids, true, nil
 }
 
 // errXARecover is how MySQL 8 refuses XA RECOVER: ER_XAER_RMERR.
