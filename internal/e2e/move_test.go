@@ -282,7 +282,9 @@ func (m *move) begin() {
 		report, err := m.api.GetPrecheckWithResponse(m.t.Context(), m.id)
 		require.NoError(m.t, err)
 		for _, item := range report.JSON200.Items {
-			require.NotEqual(m.t, "FAILED", string(item.Verdict), "%s: %v %v", item.Code, item.Reason, item.Evidence)
+			text, err := json.Marshal(item)
+			require.NoError(m.t, err)
+			require.NotEqual(m.t, "FAILED", string(item.Verdict), "%s", text)
 		}
 		m.must("confirm", `{"all":true,"note":"a test"}`)
 	}
