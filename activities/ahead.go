@@ -13,6 +13,9 @@ import (
 // statements or at the head of a file.
 const aheadGroup = -3
 
+// aheadOf is that number for an apply group: streams of two groups may be open at once.
+func aheadOf(group int) int { return aheadGroup - 10*group }
+
 // ahead reads the statements from a place on up to what the source has now, for
 // schema.History.Refresh.
 func (f *follower) ahead(ctx context.Context, from position.Position, each func(binlog.Event)) error {
@@ -22,7 +25,7 @@ func (f *follower) ahead(ctx context.Context, from position.Position, each func(
 	}
 	stream, err := binlog.Open(ctx, binlog.Config{
 		Conn: mysqlconn.FromEndpoint(f.t.Source), Capabilities: f.src.Capabilities(),
-		ServerID: binlog.ServerID(f.t.TaskID, aheadGroup), From: from, Selection: f.selected, StatementsOnly: true,
+		ServerID: binlog.ServerID(f.t.TaskID, aheadOf(f.in.Group)), From: from, Selection: f.selected, StatementsOnly: true,
 	})
 	if err != nil {
 		return err

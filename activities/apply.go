@@ -63,6 +63,17 @@ func (a *Activities) apply(ctx context.Context, t *resolved, in contract.ApplyIn
 	}
 	defer func() { _ = src.Close() }()
 	defer func() { a.noteEnd(ctx, s, fmt.Sprintf("apply, group %d", in.Group), err) }()
+	if in.Group > 0 {
+		apart, err := s.Group(ctx, in.Group)
+		if err != nil {
+			return out, err
+		}
+		if apart == nil || apart.Dropped { // an answer was lost: it is group 0's by now
+			return a.merged(ctx, s)
+		}
+		in.Start = apart.From
+		lanes = min(lanes, lanesBesideCopy)
+	}
 	f := &follower{t: t, in: in, src: src, dst: d, store: s, moved: step.moved, mapped: map[*table.Table]*dialect.Mapping{}}
 	if f.selected, err = effectiveSelection(ctx, s, t.Spec.Objects, in.Group); err != nil {
 		return out, err
@@ -80,7 +91,12 @@ func (a *Activities) apply(ctx context.Context, t *resolved, in contract.ApplyIn
 	limiter := throttle.New(sourceLoad(src))
 	stop := limited{s, limiter, forApply(s, in), func() {}, alarm.set}.follow(ctx)
 	defer stop()
-	err = fenced(ctx, s, fmt.Sprintf("apply/%d", in.Group), in.Owner, attempt, t.Spec.Objects, func(fence *checkpoint.Fence) error {
+	err = fenced(ctx, s, checkpoint.ApplyUnit(in.Group), in.Owner, attempt, t.Spec.Objects, func(fence *checkpoint.Fence) error {
+		if in.Group > 0 { // merged before the fence was this attempt's
+			if apart, err := s.Group(ctx, in.Group); err != nil || apart == nil || apart.Dropped {
+				return errors.Join(err, fault.Fenced.New(fence.Unit(), ""))
+			}
+		}
 		out, err = applier.Run(ctx, applier.Config{
 			Group: in.Group, Start: in.Start, CopyEnd: in.CopyEnd, Gate: gate, Stop: in.Stop, Box: in.Box, Lanes: lanes,
 			ReportDivergence: t.Spec.Policy.Divergence == "report",
@@ -98,6 +114,10 @@ func (a *Activities) apply(ctx context.Context, t *resolved, in contract.ApplyIn
 	})
 	if turn.over.Load() && errors.Is(err, applier.ErrDrained) {
 		err = nil // the box ends, the next one waits for its slot
+	}
+	if err == nil && out.Drained && in.Group > 0 {
+		out.Drained, err = awaitMerge(ctx, s, in.Group, turn.drain, step)
+		return out, err
 	}
 	if err == nil && out.Drained {
 		a.note(ctx, s, levelInfo, "applied everything up to the stop position %s", *in.Stop)
@@ -184,31 +204,4 @@ func (f *follower) judge(ctx context.Context, ev binlog.Event) (applier.Verdict,
 		}
 	}
 	return applier.PassDDL, nil, nil
-}
-
-// effectiveSelection leaves out the tables that a wildcard selects and that the
-// destination did not have when the task was planned: they are none of the
-// task's. One that came later is not left out: its CREATE TABLE stops the apply.
-func effectiveSelection(ctx context.Context, s *checkpoint.Store, objects selection.Selection, group int) (selection.Selection, error) {
-	definitions, err := s.Definitions(ctx)
-	if err != nil {
-		return nil, err
-	}
-	skipped := map[table.Name]bool{}
-	for _, d := range definitions {
-		if d.Group == group {
-			skipped[d.Name] = d.Table == nil && d.From.IsZero()
-		}
-	}
-	out := make(selection.Selection, len(objects))
-	for i, rule := range objects {
-		out[i] = rule
-		out[i].Exclude = append([]string(nil), rule.Exclude...)
-		for name, skip := range skipped {
-			if skip && name.Schema == rule.Schema {
-				out[i].Exclude = append(out[i].Exclude, name.Table)
-			}
-		}
-	}
-	return out, nil
 }

@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"path"
+	"slices"
 	"time"
 
 	"shardlift/internal/checkpoint"
@@ -45,9 +46,12 @@ func (a *Activities) compare(ctx context.Context, t *resolved, in contract.Compa
 		return contract.CompareOut{}, err
 	}
 	defer func() { _ = src.Close() }()
-	tables, err := comparedTables(ctx, s, in.Tables)
+	tables, left, err := comparedTables(ctx, s, in.Tables)
 	if err != nil {
 		return contract.CompareOut{}, err
+	}
+	if found, err := s.Comparison(ctx, in.ID); err == nil && found == nil && left > 0 {
+		a.note(ctx, s, levelWarn, "comparison %s leaves out %d tables that are parked, being copied anew or dropped", in.ID, left)
 	}
 	c := compare.Config{
 		ID: in.ID, Type: in.Type, Tables: tables, Source: src, Destination: d, Results: s, Box: in.Box,
@@ -66,28 +70,40 @@ func (a *Activities) compare(ctx context.Context, t *resolved, in contract.Compa
 	return compare.Run(ctx, c)
 }
 
-func comparedTables(ctx context.Context, s *checkpoint.Store, glob string) ([]compare.Table, error) {
+// comparedTables are those of group 0 that a pattern matches, and how many others
+// it leaves out: what is not at group 0's position differs for no fault.
+func comparedTables(ctx context.Context, s *checkpoint.Store, glob string) (out []compare.Table, left int, err error) {
 	planned, err := s.Tables(ctx)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	var out []compare.Table
+	groups, err := s.Groups(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
 	for _, t := range planned {
 		if glob != "" {
 			ok, err := path.Match(glob, t.Source.String())
 			if err != nil {
-				return nil, fault.InvalidField.New("tables", "%q is no pattern", glob)
+				return nil, 0, fault.InvalidField.New("tables", "%q is no pattern", glob)
 			}
 			if !ok {
 				continue
 			}
 		}
+		if slices.ContainsFunc(groups, func(g checkpoint.TableGroup) bool { return g.Has(t.Source) }) {
+			left++
+			continue
+		}
 		out = append(out, compare.Table{No: t.No, Source: t.Source, Destination: t.Destination})
 	}
-	if len(out) == 0 {
-		return nil, fault.InvalidField.New("tables", "%q matches no table of the task", glob)
+	if len(out) == 0 && left > 0 {
+		return nil, 0, fault.TablesApart.New("tables", "%d tables", left)
 	}
-	return out, nil
+	if len(out) == 0 {
+		return nil, 0, fault.InvalidField.New("tables", "%q matches no table of the task", glob)
+	}
+	return out, left, nil
 }
 
 // settled waits until the apply has passed a position.

@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -33,6 +34,8 @@ type planner struct {
 	step  *step
 	beat  contract.PlanBeat
 	last  int64 // highest chunk number
+	// group is the apply group that is planned, 0 for the task itself.
+	group int
 }
 
 // PlanCopy takes the start position, then cuts the tables into chunks. An
@@ -202,6 +205,27 @@ func names(tables []*table.Table) []table.Name {
 	return out
 }
 
+// How long a start waits for a moment without XA transactions under way, and how
+// often the task's log says so.
+const (
+	startPatience = 10 * time.Minute
+	tellEvery     = time.Minute
+)
+
+// tellOfXA says in the task's log why the start waits.
+func (p *planner) tellOfXA(ctx context.Context) func(prepared int) {
+	next := time.Now().Add(5 * time.Second)
+	return func(prepared int) {
+		p.step.moved()
+		if time.Now().Before(next) {
+			return
+		}
+		next = time.Now().Add(tellEvery)
+		text := fmt.Sprintf("the start waits for a moment without XA transactions that are prepared on the source: %d now (XA RECOVER lists them)", prepared)
+		_ = p.store.AppendLog(ctx, levelWarn, text) // the wait itself counts
+	}
+}
+
 // takePosition is rule 1. A full-only task takes the plain position where the
 // account may see it: it only tells later whether the source was written.
 func (p *planner) takePosition(ctx context.Context, tables []table.Name) error {
@@ -212,12 +236,13 @@ func (p *planner) takePosition(ctx context.Context, tables []table.Name) error {
 		}
 		return ctx.Err()
 	}
-	if p.beat.Start, err = p.src.StartPosition(ctx, tables); err != nil {
+	patience := source.Patience{For: startPatience, Tell: p.tellOfXA(ctx)}
+	if p.beat.Start, err = p.src.StartPositionWithin(ctx, tables, patience); err != nil {
 		return err
 	}
 	p.beat.Start, err = binlog.Stamp(ctx, binlog.Config{
 		Conn: mysqlconn.FromEndpoint(p.t.Source), Capabilities: p.src.Capabilities(),
-		ServerID: binlog.ServerID(p.t.TaskID, aheadGroup), From: p.beat.Start,
+		ServerID: binlog.ServerID(p.t.TaskID, aheadOf(p.group)), From: p.beat.Start,
 	})
 	return err
 }
@@ -225,7 +250,7 @@ func (p *planner) takePosition(ctx context.Context, tables []table.Name) error {
 // fits says now what would stop the first row.
 func (p *planner) fits(ctx context.Context, t *table.Table, to table.Name) error {
 	_, err := mapping(ctx, p.dst, t, to)
-	return err
+	return ofTable(err, t.Name)
 }
 
 // mapping joins a source table with its destination.

@@ -102,7 +102,7 @@ func changedWhileCopied(err error) error {
 		return err
 	}
 	return &fault.Error{
-		Code: f.Code, Class: f.Class, Object: f.Object, Message: f.Message + " (during the full copy)",
+		Code: f.Code, Class: f.Class, Object: f.Object, Table: f.Table, Message: f.Message + " (during the full copy)",
 		Remedy: "make the same change on the destination, then reset the task: rows copied before and after the statement do not fit together",
 	}
 }

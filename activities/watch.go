@@ -203,11 +203,11 @@ func (w *watcher) alarm(ctx context.Context, beat contract.WatchBeat) {
 	}
 }
 
-// lookAtBinlog checks that everything after the checkpoint, or the start
-// position before there is one, can still be read.
+// lookAtBinlog checks that everything after the oldest checkpoint of all groups,
+// or the start position before there is one, can still be read.
 func (w *watcher) lookAtBinlog(ctx context.Context, beat *contract.WatchBeat) error {
 	needed, since := w.start, w.began
-	c, err := w.store.Load(ctx, 0)
+	c, err := w.store.Oldest(ctx)
 	if err != nil {
 		return err
 	}

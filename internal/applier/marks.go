@@ -79,7 +79,7 @@ func (a *applier) checkMarks(ctx context.Context) (rewound bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	back, lost := a.applied.Position, []string(nil)
+	back, lost, base := a.applied.Position, []string(nil), a.applied.Base
 	there := map[string]bool{}
 	a.marks = map[checkpoint.Place]int64{}
 	for p, m := range found {
@@ -89,6 +89,10 @@ func (a *applier) checkMarks(ctx context.Context) (rewound bool, err error) {
 			continue
 		}
 		lost = append(lost, p.String())
+		if m.Counter < a.applied.Base[p.String()] { // tables that were merged may have lost more
+			back, base = a.Start, nil
+			continue
+		}
 		if older, err := back.Covers(m.Position); err != nil {
 			return false, fmt.Errorf("compare the mark of %s: %w", p, err)
 		} else if older {
@@ -97,7 +101,7 @@ func (a *applier) checkMarks(ctx context.Context) (rewound bool, err error) {
 	}
 	for name := range a.applied.Marks {
 		if !there[name] { // nothing of the apply is left there
-			lost, back = append(lost, name), a.Start
+			lost, back, base = append(lost, name), a.Start, nil
 		}
 	}
 	if len(lost) == 0 {
@@ -111,7 +115,7 @@ func (a *applier) checkMarks(ctx context.Context) (rewound bool, err error) {
 	if err := a.Store.AppendLog(ctx, "warn", text); err != nil {
 		return false, err
 	}
-	a.applied.Position, a.applied.Marks = back, nil
+	a.applied.Position, a.applied.Marks, a.applied.Base = back, nil, base
 	if err := a.Store.Rewind(ctx, a.Fence, a.applied); err != nil {
 		return false, fmt.Errorf("move the checkpoint of group %d back: %w", a.Group, err)
 	}

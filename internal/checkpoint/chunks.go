@@ -139,7 +139,7 @@ func (s *Store) oneChunk(ctx context.Context, query string) (*Chunk, error) {
 // claimTries bounds the rounds in which other lanes take every chunk before us.
 const claimTries = 100
 
-// Claim takes the next chunk for a lane: first what attempts before had claimed
+// Claim takes the next chunk of the fence's apply group for a lane: first what attempts before had claimed
 // and not finished (Attempted is set), then the plan's order. Chunks that a lane
 // beyond lanes still holds are taken over after its fence was acquired. nil
 // means that nothing is left to claim; other lanes may still be at work.
@@ -151,7 +151,7 @@ func (s *Store) Claim(ctx context.Context, f *Fence, lane, lanes int, low positi
 		return nil, err
 	}
 	for range claimTries {
-		open, err := s.openChunks(ctx, max(lanes, 1)*2)
+		open, err := s.openChunks(ctx, f.group(), max(lanes, 1)*2)
 		if err != nil {
 			return nil, err
 		}
@@ -174,11 +174,15 @@ func (s *Store) Claim(ctx context.Context, f *Fence, lane, lanes int, low positi
 	return nil, fault.ServerBusy.New("chunk plan", "other lanes took every chunk first")
 }
 
-func (s *Store) openChunks(ctx context.Context, limit int) ([]Chunk, error) {
+func (s *Store) openChunks(ctx context.Context, group, limit int) ([]Chunk, error) {
+	members, err := s.members(ctx, group, "tbl")
+	if err != nil {
+		return nil, err
+	}
 	var out []Chunk
-	query := fmt.Sprintf("SELECT %s FROM %s WHERE task = %s AND state IN (%d, %d) ORDER BY state, no LIMIT %d",
-		chunkColumns, s.t(tableChunk), s.task, ChunkReturned, ChunkWaiting, limit)
-	err := s.each(ctx, query, func(scan func(...any) error) error {
+	query := fmt.Sprintf("SELECT %s FROM %s WHERE task = %s AND state IN (%d, %d)%s ORDER BY state, no LIMIT %d",
+		chunkColumns, s.t(tableChunk), s.task, ChunkReturned, ChunkWaiting, members, limit)
+	err = s.each(ctx, query, func(scan func(...any) error) error {
 		c, _, err := scanChunk(scan)
 		out = append(out, c)
 		return err
@@ -235,9 +239,13 @@ func (s *Store) returnChunks(ctx context.Context, unit string, t Token) error {
 // returnLost puts back what lanes beyond the present number have claimed, after
 // shutting them out: there may be a frozen process behind.
 func (s *Store) returnLost(ctx context.Context, f *Fence, lanes int) error {
+	members, err := s.members(ctx, f.group(), "tbl")
+	if err != nil {
+		return err
+	}
 	units := map[string]bool{}
-	query := fmt.Sprintf("SELECT unit FROM %s WHERE task = %s AND state = %d AND lane >= %d", s.t(tableChunk), s.task, ChunkClaimed, lanes)
-	err := s.each(ctx, query, func(scan func(...any) error) error {
+	query := fmt.Sprintf("SELECT unit FROM %s WHERE task = %s AND state = %d AND lane >= %d%s", s.t(tableChunk), s.task, ChunkClaimed, lanes, members)
+	err = s.each(ctx, query, func(scan func(...any) error) error {
 		var unit string
 		err := scan(&unit)
 		units[unit] = true
@@ -283,15 +291,19 @@ func (s *Store) Reopen(ctx context.Context, chunks []Chunk) error {
 	return nil
 }
 
-// Lows returns the low position of every claimed chunk, whoever claimed it. A
+// Lows returns the low position of every claimed chunk of group 0, whoever claimed it. A
 // chunk that went back is not among them: its former attempt was shut out
 // before. An apply that runs beside the copy may go as far as all of them cover,
 // and as far as a position that was visible on the source before this call
 // (rule 2): whatever is claimed later reads its rows later too.
 func (s *Store) Lows(ctx context.Context) ([]position.Position, error) {
+	members, err := s.members(ctx, 0, "tbl")
+	if err != nil {
+		return nil, err
+	}
 	var out []position.Position
-	query := fmt.Sprintf("SELECT %s FROM %s WHERE task = %s AND state = %d", chunkColumns, s.t(tableChunk), s.task, ChunkClaimed)
-	err := s.each(ctx, query, func(scan func(...any) error) error {
+	query := fmt.Sprintf("SELECT %s FROM %s WHERE task = %s AND state = %d%s", chunkColumns, s.t(tableChunk), s.task, ChunkClaimed, members)
+	err = s.each(ctx, query, func(scan func(...any) error) error {
 		c, _, err := scanChunk(scan)
 		out = append(out, c.Low)
 		return err
@@ -345,11 +357,18 @@ func (s *Store) finished(ctx context.Context, f *Fence, c Chunk) error {
 	return fault.Fenced.New(f.unit, "chunk %d", c.No)
 }
 
-// Unfinished counts the chunks that are not done, plus one for each table whose
-// planning has not ended: 0 means that the copy is complete.
-func (s *Store) Unfinished(ctx context.Context) (int, error) {
+// Unfinished is UnfinishedOf group 0.
+func (s *Store) Unfinished(ctx context.Context) (int, error) { return s.UnfinishedOf(ctx, 0) }
+
+// UnfinishedOf counts the chunks of an apply group that are not done, plus one for
+// each table whose planning has not ended: 0 means that its copy is complete.
+func (s *Store) UnfinishedOf(ctx context.Context, group int) (int, error) {
+	members, err := s.members(ctx, group, "no")
+	if err != nil {
+		return 0, err
+	}
 	var open sql.NullInt64
-	query := fmt.Sprintf("SELECT SUM(chunks - chunks_done + CASE WHEN planned = 0 THEN 1 ELSE 0 END) FROM %s WHERE task = %s", s.t(tableTable), s.task)
+	query := fmt.Sprintf("SELECT SUM(chunks - chunks_done + CASE WHEN planned = 0 THEN 1 ELSE 0 END) FROM %s WHERE task = %s%s", s.t(tableTable), s.task, members)
 	if err := s.one(ctx, query, &open); err != nil {
 		return 0, fmt.Errorf("count unfinished chunks: %w", err)
 	}

@@ -27,6 +27,9 @@ type Checkpoint struct {
 	// Marks are the counters of the apply's marks by place, which are there while
 	// the places keep what was committed.
 	Marks map[string]int64 `json:"marks,omitempty"`
+	// Base are the counters that Merge has raised the marks to: a place whose mark
+	// is behind has lost more than this group knows of.
+	Base map[string]int64 `json:"base,omitempty"`
 	// Version is the writer's format of its own fields.
 	Version int `json:"version,omitempty"`
 }

@@ -58,7 +58,7 @@ func (s *Store) Control(ctx context.Context) (c Control, ok bool, err error) {
 // Copying says how many of the copy's lanes share the limits now: all of them
 // while chunks wait, then those that still have one.
 func (s *Store) Copying(ctx context.Context, lanes int) (int, error) {
-	waiting, err := s.openChunks(ctx, 1)
+	waiting, err := s.openChunks(ctx, 0, 1)
 	if err != nil || len(waiting) > 0 {
 		return lanes, err
 	}

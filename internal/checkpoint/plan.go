@@ -157,14 +157,19 @@ func (s *Store) SetPlanned(ctx context.Context, no int) error {
 	return nil
 }
 
-// Progress sums the plan; rates are the caller's matter.
+// Progress sums the plan but for tables that were dropped; rates are the caller's
+// matter.
 func (s *Store) Progress(ctx context.Context) (contract.CopyProgress, error) {
 	var p contract.CopyProgress
+	dropped, err := s.notDropped(ctx, "no")
+	if err != nil {
+		return p, err
+	}
 	sums := []any{&p.Tables, &p.RowsDone, &p.RowsEstimated, &p.BytesDone, &p.BytesEstimated, &p.ChunksDone, &p.Chunks, &p.TablesCopied, &p.TablesCopying}
 	query := fmt.Sprintf("SELECT COUNT(*), COALESCE(SUM(rows_done), 0), COALESCE(SUM(rows_estimated), 0), COALESCE(SUM(bytes_done), 0), COALESCE(SUM(bytes_estimated), 0), "+
 		"COALESCE(SUM(chunks_done), 0), COALESCE(SUM(chunks), 0), "+
 		"COALESCE(SUM(CASE WHEN planned = 1 AND chunks = chunks_done THEN 1 ELSE 0 END), 0), "+
-		"COALESCE(SUM(CASE WHEN started = 1 AND NOT (planned = 1 AND chunks = chunks_done) THEN 1 ELSE 0 END), 0) FROM %s WHERE task = %s", s.t(tableTable), s.task)
+		"COALESCE(SUM(CASE WHEN started = 1 AND NOT (planned = 1 AND chunks = chunks_done) THEN 1 ELSE 0 END), 0) FROM %s WHERE task = %s%s", s.t(tableTable), s.task, dropped)
 	if err := s.one(ctx, query, sums...); err != nil {
 		return p, fmt.Errorf("sum the copy's progress: %w", err)
 	}
@@ -176,6 +181,16 @@ func (s *Store) Progress(ctx context.Context) (contract.CopyProgress, error) {
 // their names on the source. next is the number to go on with, nil at the end.
 func (s *Store) TableProgress(ctx context.Context, after, limit int) (tables []contract.TableProgress, next *int, err error) {
 	limit = max(limit, 1)
+	groups, err := s.Groups(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	apart := map[int]TableGroup{}
+	for _, g := range groups {
+		for _, t := range g.Tables {
+			apart[t.No] = g
+		}
+	}
 	query := fmt.Sprintf("SELECT no, names, rows_estimated, planned, started, chunks, chunks_done, rows_done FROM %s WHERE task = %s AND no > %d ORDER BY no LIMIT %d",
 		s.t(tableTable), s.task, after, limit+1)
 	err = s.each(ctx, query, func(scan func(...any) error) error {
@@ -198,6 +213,12 @@ func (s *Store) TableProgress(ctx context.Context, after, limit int) (tables []c
 		after = no
 		p.Schema, p.Table = n.Source.Schema, n.Source.Table
 		p.State, p.Percent = tableState(planned, started, chunks, done)
+		if g, ok := apart[no]; ok && (g.Dropped || !g.Planned) {
+			p.State = "parked"
+			if g.Dropped {
+				p.State = "dropped"
+			}
+		}
 		tables = append(tables, p)
 		return nil
 	})

@@ -100,7 +100,7 @@ func TestDefinitions_KeepTheirOrderAndRepeatNothing(t *testing.T) {
 			require.NoError(t, s.AddDefinition(t.Context(), d))
 		}
 	}
-	got, err := s.Definitions(t.Context())
+	got, err := s.Definitions(t.Context(), 0)
 	require.NoError(t, err)
 	require.Equal(t, want, got)
 }

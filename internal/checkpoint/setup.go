@@ -28,9 +28,12 @@ func (s *Store) ensure(ctx context.Context) error {
 		return err
 	}
 	if found == 0 {
-		if err := s.create(ctx); err != nil {
-			return err
-		}
+		err = s.create(ctx)
+	} else {
+		err = s.migrate(ctx, found)
+	}
+	if err != nil {
+		return err
 	}
 	_, err = s.exec(ctx, fmt.Sprintf("INSERT INTO %s (task, epoch, counter) VALUES (%s, 0, 1)", s.t(tableTask), s.task))
 	if mysqlconn.IsDuplicateKey(err) {
@@ -82,11 +85,32 @@ func (s *Store) create(ctx context.Context) error {
 			return err
 		}
 	}
+	return s.setVersion(ctx)
+}
+
+func (s *Store) setVersion(ctx context.Context) error {
 	value, err := body(version)
 	if err != nil {
 		return err
 	}
 	return s.put(ctx, tableMeta, "name = 'version'", "body = "+string(value), "name, body", "'version', "+string(value))
+}
+
+// migrate adds what tables of an older version lack. It may be repeated, and
+// done by several processes at once.
+func (s *Store) migrate(ctx context.Context, found int) error {
+	if found == version {
+		return nil
+	}
+	for _, d := range definitions() {
+		if d.name != tableGroup { // version 1 has all the others
+			continue
+		}
+		if err := s.createTable(ctx, s.schema, d.statement()); err != nil {
+			return err
+		}
+	}
+	return s.setVersion(ctx)
 }
 
 func (s *Store) createTable(ctx context.Context, schema, statement string) error {

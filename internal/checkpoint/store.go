@@ -53,6 +53,9 @@ func Existing(ctx context.Context, d *destination.Destination, metadataSchema, t
 	if err != nil || found == 0 {
 		return nil, false, err
 	}
+	if err := s.migrate(ctx, found); err != nil {
+		return nil, false, err
+	}
 	_, err = s.Epoch(ctx)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, false, nil

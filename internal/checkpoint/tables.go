@@ -1,8 +1,8 @@
 package checkpoint
 
 // version is the version of all tables in a metadata schema. A Store of an
-// older program refuses a newer one; migrations below bring older ones here.
-const version = 1
+// older program refuses a newer one; migrate brings older ones here.
+const version = 2
 
 // Names of the tables, without the prefix.
 const (
@@ -14,6 +14,7 @@ const (
 	tableOwner      = "owner"
 	tableConnection = "connection"
 	tableCheckpoint = "checkpoint"
+	tableGroup      = "group" // since version 2
 	tableDefinition = "definition"
 	tableControl    = "control"
 	tableComparison = "comparison"
@@ -58,6 +59,7 @@ func definitions() []definition {
 		{tableOwner, "task " + id + ", unit " + id + ", token " + id + ", state " + id + counter + ", PRIMARY KEY (task, unit)"},
 		{tableConnection, "task " + id + ", unit " + id + ", id VARCHAR(128) NOT NULL, token " + id + counter + ", PRIMARY KEY (task, unit, id)"},
 		{tableCheckpoint, "task " + id + ", grp BIGINT NOT NULL, token " + id + ", body MEDIUMBLOB NOT NULL" + counter + ", PRIMARY KEY (task, grp)"},
+		{tableGroup, "task " + id + ", no BIGINT NOT NULL, body MEDIUMBLOB NOT NULL" + counter + ", PRIMARY KEY (task, no)"},
 		{tableDefinition, "no BIGINT NOT NULL AUTO_INCREMENT, task " + id + ", id " + id + ", body MEDIUMBLOB NOT NULL" + counter + ", PRIMARY KEY (no), UNIQUE KEY by_task (task, id)"},
 		{tableControl, "task " + id + ", body MEDIUMBLOB NOT NULL" + counter + ", PRIMARY KEY (task)"},
 		{tableComparison, "task " + id + ", id " + id + ", body MEDIUMBLOB NOT NULL, created BIGINT NOT NULL" + counter + ", PRIMARY KEY (task, id)"},
@@ -75,7 +77,7 @@ func definitions() []definition {
 // ofTask are the tables whose rows Drop removes, besides task's own.
 func ofTask() []string {
 	return []string{
-		tableTable, tablePlan, tableChunk, tableOwner, tableConnection, tableCheckpoint, tableDefinition, tableControl,
+		tableTable, tablePlan, tableChunk, tableOwner, tableConnection, tableCheckpoint, tableGroup, tableDefinition, tableControl,
 		tableComparison, tableCompared, tableDifference, tableLog, tableReport, tableDivergence,
 	}
 }
@@ -83,7 +85,7 @@ func ofTask() []string {
 // ofProgress are the tables that Reset empties: what the next epoch makes anew.
 func ofProgress() []string {
 	return []string{
-		tableTable, tablePlan, tableChunk, tableCheckpoint, tableDefinition,
+		tableTable, tablePlan, tableChunk, tableCheckpoint, tableGroup, tableDefinition,
 		tableComparison, tableCompared, tableDifference, tableReport, tableDivergence,
 	}
 }

@@ -35,3 +35,30 @@ func groupOf(unit string) (int, bool) {
 	n, err := strconv.Atoi(text)
 	return n, err == nil
 }
+
+// ApplyUnit names the unit of a group's apply.
+func ApplyUnit(group int) string { return fmt.Sprintf("apply/%d", group) }
+
+// CopyUnit names the unit of a lane that copies a group's chunks.
+func CopyUnit(group, lane int) string { return fmt.Sprintf("%s%d", copyPrefix(group), lane) }
+
+func copyPrefix(group int) string {
+	if group == 0 {
+		return "copy/"
+	}
+	return fmt.Sprintf("copy-%d/", group)
+}
+
+// group is the apply group that the fence's unit works for.
+func (f *Fence) group() int {
+	if n, ok := groupOf(f.unit); ok {
+		return n
+	}
+	if text, ok := strings.CutPrefix(f.unit, "copy-"); ok {
+		text, _, _ = strings.Cut(text, "/")
+		if n, err := strconv.Atoi(text); err == nil {
+			return n
+		}
+	}
+	return 0
+}

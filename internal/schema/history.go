@@ -16,7 +16,8 @@ import (
 
 // Store keeps definitions; *checkpoint.Store does.
 type Store interface {
-	Definitions(ctx context.Context) ([]checkpoint.Definition, error)
+	// Definitions are those of a group's tables, whichever group added them.
+	Definitions(ctx context.Context, group int) ([]checkpoint.Definition, error)
 	AddDefinition(ctx context.Context, d checkpoint.Definition) error
 }
 
@@ -39,15 +40,12 @@ type History struct {
 // plan and those of statements that were passed before it. One that stands
 // exactly there is still to come.
 func Open(ctx context.Context, store Store, group int, at position.Position) (*History, error) {
-	stored, err := store.Definitions(ctx)
+	stored, err := store.Definitions(ctx, group)
 	if err != nil {
 		return nil, err
 	}
 	h := &History{store: store, group: group, tables: map[table.Name]*table.Table{}}
 	for _, d := range stored {
-		if d.Group != group {
-			continue
-		}
 		if !d.From.IsZero() && !at.IsZero() {
 			before, err := at.Covers(d.From)
 			if err != nil {

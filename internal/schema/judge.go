@@ -174,6 +174,9 @@ func (h *History) stop(ev binlog.Event, concerned []table.Name) error {
 	if ev.Statement != "" {
 		f.Message += ": " + ev.Statement
 	}
+	if len(concerned) == 1 && !ev.Foreign && h.Has(concerned[0]) {
+		f.Table = concerned[0].String()
+	}
 	return &Stop{fault: f, at: ev.At}
 }
 

@@ -18,8 +18,13 @@ import (
 // memory is a Store in memory.
 type memory struct{ definitions []checkpoint.Definition }
 
-func (m *memory) Definitions(context.Context) ([]checkpoint.Definition, error) {
-	return m.definitions, nil
+func (m *memory) Definitions(_ context.Context, group int) (out []checkpoint.Definition, err error) {
+	for _, d := range m.definitions {
+		if d.Group == group {
+			out = append(out, d)
+		}
+	}
+	return out, nil
 }
 
 func (m *memory) AddDefinition(_ context.Context, d checkpoint.Definition) error {

@@ -1,0 +1,177 @@
+package activities
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"shardlift/internal/checkpoint"
+	"shardlift/internal/contract"
+	"shardlift/internal/dialect"
+	"shardlift/internal/fault"
+	"shardlift/internal/selection"
+	"shardlift/internal/table"
+)
+
+// PlanGroup takes a start position for tables that are copied anew or that were
+// added to the task, then cuts them into chunks. A further attempt begins anew.
+func (a *Activities) PlanGroup(ctx context.Context, in contract.PlanGroupIn) (contract.PlanCopyOut, error) {
+	var out contract.PlanCopyOut
+	err := a.regroup(ctx, in.TaskRef, in.Owner, func(ctx context.Context, r regrouping) (err error) {
+		defer func() { a.noteEnd(ctx, r.store, "plan of group", err) }()
+		src, err := openSource(ctx, r.task, shortConnections)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = src.Close() }()
+		p := &planner{t: r.task, src: src, dst: r.dst, store: r.store, step: r.step, group: in.Group}
+		of, err := r.acquire(ctx, checkpoint.ApplyUnit(in.Group))
+		if err != nil {
+			return err
+		}
+		apart, err := p.members(ctx, in)
+		if err != nil {
+			return err
+		}
+		if err := r.endLanes(ctx, apart); err != nil {
+			return err
+		}
+		if out, err = p.planGroup(ctx, of, apart); err != nil {
+			return err
+		}
+		out.Epoch = in.Epoch
+		a.note(ctx, r.store, levelInfo, "planned %d chunks of %s from position %s", out.Chunks, texts(apart.Names()), out.Start)
+		return of.Release(ctx)
+	})
+	return out, err
+}
+
+// members are the group's tables with their numbers in the plan. Those that are
+// not in it yet join the task: their destination tables have to be empty.
+func (p *planner) members(ctx context.Context, in contract.PlanGroupIn) (checkpoint.TableGroup, error) {
+	apart := checkpoint.TableGroup{No: in.Group}
+	if there, err := p.store.Group(ctx, in.Group); err != nil {
+		return apart, err
+	} else if there != nil {
+		apart = *there
+	}
+	apart.Tables, apart.Planned = nil, true
+	planned, err := p.store.Tables(ctx)
+	if err != nil {
+		return apart, err
+	}
+	next, err := p.store.NextTable(ctx)
+	if err != nil {
+		return apart, err
+	}
+	for _, n := range in.Tables {
+		if i := slices.IndexFunc(planned, func(t checkpoint.Table) bool { return t.Source == n }); i >= 0 {
+			apart.Tables = append(apart.Tables, checkpoint.GroupTable{Name: n, No: planned[i].No})
+			continue
+		}
+		if err := p.joins(ctx, n); err != nil {
+			return apart, err
+		}
+		apart.Tables = append(apart.Tables, checkpoint.GroupTable{Name: n, No: next})
+		apart.Added = true
+		next++
+	}
+	return apart, nil
+}
+
+// joins makes sure that a table may join the task.
+func (p *planner) joins(ctx context.Context, n table.Name) error {
+	to, _, ok := p.t.Spec.Objects.Match(n)
+	if !ok {
+		return fault.TableUnplanned.New(n.String(), "")
+	}
+	there, err := p.dst.Tables(ctx, to.Schema)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(there, func(d table.Name) bool { return strings.EqualFold(d.Table, to.Table) }) {
+		return ofTable(fault.DestinationTable.New(to.String(), "").WithRemedy("create it there, then add the table again"), n)
+	}
+	rows, err := p.dst.ReadDB().QueryContext(ctx, p.dst.Hint()+"SELECT 1 FROM "+dialect.QuoteName(to.Schema, to.Table)+" LIMIT 1")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	if rows.Next() {
+		return ofTable(fault.AddedNotEmpty.New(to.String(), ""), n)
+	}
+	return rows.Err()
+}
+
+// planGroup is PlanCopy for some tables: the position first, then the definitions.
+func (p *planner) planGroup(ctx context.Context, of *checkpoint.Fence, apart checkpoint.TableGroup) (out contract.PlanCopyOut, err error) {
+	selected, err := selectedOf([]checkpoint.TableGroup{apart}, p.t.Spec.Objects, apart.No)
+	if err != nil {
+		return out, err
+	}
+	if _, err := p.catalogued(ctx, selected, apart); err != nil {
+		return out, err
+	}
+	if err := p.takePosition(ctx, apart.Names()); err != nil {
+		return out, err
+	}
+	apart.From = p.beat.Start
+	p.src.Pin(p.beat.Start)
+	tables, err := p.catalogued(ctx, selected, apart)
+	if err != nil {
+		return out, err
+	}
+	if err := p.store.PrepareFences(ctx, p.t.Spec.Objects.DestinationSchemas()); err != nil {
+		return out, err
+	}
+	// Before the old chunks go: no number is used twice, their marks remain.
+	last, err := p.store.LastNumber(ctx)
+	if err != nil {
+		return out, err
+	}
+	marked, err := p.store.LastMarked(ctx, p.t.Spec.Objects.DestinationSchemas())
+	if err != nil {
+		return out, err
+	}
+	p.last = max(last, marked)
+	if err := p.store.Replan(ctx, of, apart, tables); err != nil {
+		return out, err
+	}
+	before := p.last
+	for _, t := range tables {
+		if err := p.cutTable(ctx, t); err != nil {
+			return out, ofTable(err, t.Source)
+		}
+		out.RowsEstimated += t.RowsEstimated
+		out.BytesEstimated += t.BytesEstimated
+		p.beat.Tables++
+		p.show()
+	}
+	out.Start, out.Tables, out.Chunks = p.beat.Start, len(tables), int(p.last-before)
+	return out, nil
+}
+
+// catalogued reads the group's tables from the source, checked against the destination.
+func (p *planner) catalogued(ctx context.Context, selected selection.Selection, apart checkpoint.TableGroup) ([]checkpoint.Table, error) {
+	found, err := p.src.Catalogue(ctx, selected)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]checkpoint.Table, 0, len(apart.Tables))
+	for _, member := range apart.Tables {
+		i := slices.IndexFunc(found, func(t *table.Table) bool { return t.Name == member.Name })
+		if i < 0 {
+			return nil, ofTable(fault.TableMissing.New(member.String(), ""), member.Name)
+		}
+		to, _, _ := p.t.Spec.Objects.Match(member.Name)
+		if err := p.fits(ctx, found[i], to); err != nil {
+			return nil, err
+		}
+		out = append(out, checkpoint.Table{
+			No: member.No, Source: member.Name, Destination: to, Definition: found[i],
+			RowsEstimated: max(found[i].Rows, 0), BytesEstimated: max(found[i].Bytes, 0),
+		})
+		p.step.moved()
+	}
+	return out, nil
+}
