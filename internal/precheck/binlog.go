@@ -3,8 +3,10 @@ package precheck
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"shardlift/internal/binlog"
 	"shardlift/internal/mysqlconn"
@@ -194,22 +196,40 @@ func serverIDs(ctx context.Context, e *Env) (finding, error) {
 	case sameClient(id, ours):
 		return fail(fmt.Sprintf("server_id of the source is %d, which is the task's own", ours), "create the task again: its id decides about its server id; or change server_id of the source"), nil
 	}
-	replicas, err := show(ctx, s.db, "replicas", "SHOW REPLICAS", "SHOW SLAVE HOSTS", "SHOW REPLICA HOSTS")
-	if mysqlconn.IsAccessDenied(err) {
+	taken, err := replicaHas(ctx, s, ours)
+	// The task itself may have read the binlog a moment ago: for srcBinlogDump, or
+	// before a reset. The source notices the end of it with its next heartbeat.
+	for began := time.Now(); err == nil && taken && time.Since(began) < leftBehind; {
+		select {
+		case <-ctx.Done():
+			return finding{}, ctx.Err()
+		case <-time.After(leftBehind / 20):
+		}
+		taken, err = replicaHas(ctx, s, ours)
+	}
+	switch {
+	case mysqlconn.IsAccessDenied(err):
 		g, err := e.grantsOfSource(ctx)
 		return alarm("the account may not see the ids of the source's replicas", g.statement([]string{"REPLICATION SLAVE"}, "*.*", sourceUser)), err
-	}
-	if err != nil {
+	case err != nil:
 		return finding{}, err
-	}
-	for _, r := range replicas {
-		id, err := strconv.ParseUint(r["server_id"], 10, 32)
-		if err == nil && sameClient(uint32(id), ours) {
-			return fail(fmt.Sprintf("a replica of the source has the server id %d, which is the task's own: they would throw each other out", ours),
-				"end the other client with this id (another worker of this very task?), or create the task again"), nil
-		}
+	case taken:
+		return fail(fmt.Sprintf("a replica of the source has the server id %d, which is the task's own: they would throw each other out", ours),
+			"end the other client with this id (another worker of this very task?), or create the task again"), nil
 	}
 	return pass("the source has server_id %d, the task %d, and no replica has it", s.capabilities.ServerID, ours), nil
+}
+
+// leftBehind is how long a binlog connection of the task may be seen after its end.
+const leftBehind = 5 * time.Second
+
+// replicaHas says whether a replica of the source has the task's server id.
+func replicaHas(ctx context.Context, s *server, ours uint32) (bool, error) {
+	replicas, err := show(ctx, s.db, "replicas", "SHOW REPLICAS", "SHOW SLAVE HOSTS", "SHOW REPLICA HOSTS")
+	return slices.ContainsFunc(replicas, func(r record) bool {
+		id, err := strconv.ParseUint(r["server_id"], 10, 32)
+		return err == nil && sameClient(uint32(id), ours)
+	}), err
 }
 
 func gtids(ctx context.Context, e *Env) (finding, error) {

@@ -1,11 +1,14 @@
 package precheck
 
 import (
+	"strconv"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"shardlift/internal/binlog"
+	"shardlift/internal/position"
 	"shardlift/internal/testdb"
 )
 
@@ -107,4 +110,36 @@ func TestBinlog_GTID(t *testing.T) {
 	plainFixture(t, "mysql55").alarms("srcGtidStatusCheck", "gtid_mode = ON")
 	plainFixture(t, "mariadb").passes("srcGtidStatusCheck")
 	serverFixture(t, testdb.Own(t, "mysql97", "--gtid-mode=ON", "--enforce-gtid-consistency=ON"), testdb.Get(t, "mysql97")).passes("srcGtidStatusCheck")
+}
+
+// TestServerID_TheTasksOwnDumpMayBeEndingStill: what this very task read a moment
+// ago is no other client; one that stays is.
+func TestServerID_TheTasksOwnDumpMayBeEndingStill(t *testing.T) {
+	t.Parallel()
+	f := plainFixture(t, "mysql97")
+	e := NewEnv(f.config)
+	t.Cleanup(func() { _ = e.Close() })
+	s, err := e.src(t.Context())
+	require.NoError(t, err)
+	status, err := binlogStatus(t.Context(), s)
+	require.NoError(t, err)
+	offset, err := strconv.ParseUint(status["position"], 10, 64)
+	require.NoError(t, err)
+	open := func() *binlog.Stream {
+		stream, err := binlog.Open(t.Context(), binlog.Config{
+			Conn: f.config.Source.Settled(s.capabilities), Capabilities: s.capabilities, ServerID: binlog.ServerID(f.config.TaskID, 0),
+			From:           position.Position{Flavor: s.capabilities.Flavor, Server: s.capabilities.Identity(), File: status["file"], Offset: offset},
+			StatementsOnly: true, Tables: noTables{}, Heartbeat: 500 * time.Millisecond,
+		})
+		require.NoError(t, err)
+		return stream
+	}
+	stays := open()
+	f.fails("srcDbServerIdCheck", "a replica of the source has the server id")
+	stays.Close()
+	ends := open()
+	ended := make(chan struct{})
+	time.AfterFunc(time.Second, func() { ends.Close(); close(ended) })
+	f.passes("srcDbServerIdCheck", "no replica has it")
+	<-ended
 }
