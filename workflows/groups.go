@@ -209,7 +209,7 @@ func (m *migration) merge(ctx workflow.Context, no int) error {
 			return err
 		}
 		info := errorInfo(ctx, err)
-		if info.Class != string(fault.Retry) || !m.CopyDone {
+		if later := info.Class == string(fault.Retry) || info.Code == fault.MergeEarly.Code; !later || !m.CopyDone {
 			m.parkAgain(ctx, no, info)
 			return nil
 		}

@@ -313,7 +313,7 @@ func TestGroups_AnErrorParksTheGroupAgain(t *testing.T) {
 		case 1:
 			return contract.MergeOut{}, applicationError(fault.ServerReadOnly)
 		case 2: // not yet
-			return contract.MergeOut{}, applicationError(fault.ApplyBehind)
+			return contract.MergeOut{}, applicationError(fault.MergeEarly)
 		}
 		return contract.MergeOut{Position: at(420)}, nil
 	})
