@@ -12,6 +12,7 @@ import (
 
 	"shardlift/internal/checkpoint"
 	"shardlift/internal/fault"
+	"shardlift/internal/testdb"
 )
 
 // killConnections cuts every connection of the rig's own account again and again
@@ -25,20 +26,14 @@ func (r *rig) killConnections(ctx context.Context, every time.Duration) {
 			return
 		case <-ticker.C:
 		}
-		found, err := r.db.QueryContext(ctx, "SELECT id FROM information_schema.processlist WHERE user = '"+r.conn.User+"'")
+		found, err := testdb.Processes(ctx, r.db)
 		if err != nil {
 			continue
 		}
-		var ids []int
-		for found.Next() {
-			var id int
-			if found.Scan(&id) == nil {
-				ids = append(ids, id)
+		for _, p := range found {
+			if p.User == r.conn.User {
+				_, _ = r.db.ExecContext(ctx, fmt.Sprintf("KILL %d", p.ID))
 			}
-		}
-		_ = found.Close()
-		for _, id := range ids {
-			_, _ = r.db.ExecContext(ctx, fmt.Sprintf("KILL %d", id))
 		}
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,6 +65,23 @@ func (p place) count(t *testing.T, query string) (n int64) {
 	t.Helper()
 	require.NoError(t, p.db.QueryRowContext(t.Context(), query).Scan(&n))
 	return n
+}
+
+// running says whether a statement that holds these texts, in this order, is
+// running on a server.
+func running(t *testing.T, db *sql.DB, texts ...string) bool {
+	t.Helper()
+	found, err := testdb.Processes(t.Context(), db)
+	require.NoError(t, err)
+	return slices.ContainsFunc(found, func(p testdb.Process) bool {
+		rest, ok := p.Statement, true
+		for _, text := range texts {
+			if _, rest, ok = strings.Cut(rest, text); !ok {
+				return false
+			}
+		}
+		return true
+	})
 }
 
 func acquire(t *testing.T, s *Store, p place, unit string, token Token) *Fence {

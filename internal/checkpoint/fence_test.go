@@ -42,7 +42,7 @@ func freeze(t *testing.T, p place, d *destination.Destination, f *Fence) (l late
 		l.done <- err
 	}()
 	eventually(t, "the late write waits for the lock", func() bool {
-		return p.count(t, "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'UPDATE%"+p.schema+"%SET v = 111%'") > 0
+		return running(t, p.db, "UPDATE", p.schema, "SET v = 111")
 	})
 	return l, func() { require.NoError(t, blocker.Rollback()) }
 }
@@ -96,7 +96,7 @@ func TestFence_WaitsForTheLateWriteWhereKillDoesNotPass(t *testing.T) {
 					acquired <- err
 				}()
 				eventually(t, "the new owner waits at the fence", func() bool {
-					return p.count(t, "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'UPDATE%"+p.schema+"%shardlift_fence%'") > 0
+					return running(t, p.db, "UPDATE", p.schema, "shardlift_fence")
 				})
 				release()
 				require.NoError(t, <-l.done)
@@ -235,7 +235,7 @@ func TestFence_SettleEndsTheTransactionsOfOnesOwnLostSessions(t *testing.T) {
 			go func() { settled <- f.Settle(t.Context(), []string{l.session.ID()}) }()
 			if kill == destination.KillNone {
 				eventually(t, "settle waits at the fence", func() bool {
-					return p.count(t, "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'UPDATE%"+p.schema+"%shardlift_fence%'") > 0
+					return running(t, p.db, "UPDATE", p.schema, "shardlift_fence")
 				})
 				release()
 				require.NoError(t, <-l.done)

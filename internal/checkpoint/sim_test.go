@@ -2,6 +2,8 @@ package checkpoint
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,6 +13,7 @@ import (
 	"shardlift/internal/dialect"
 	"shardlift/internal/mysqlconn"
 	"shardlift/internal/secret"
+	"shardlift/internal/testdb"
 )
 
 const simShards = 4
@@ -143,10 +146,11 @@ func TestFence_WaitsBehindDDMWhereNothingKills(t *testing.T) {
 	}()
 	node := sim.PhysicalDB(t, 3)
 	eventually(t, "the new owner waits at shard 3", func() bool {
-		var n int
-		err := node.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM information_schema.processlist WHERE db = '"+sim.Physical(3)+"' AND info LIKE 'UPDATE%shardlift_fence%'").Scan(&n)
+		found, err := testdb.Processes(t.Context(), node)
 		require.NoError(t, err)
-		return n > 0
+		return slices.ContainsFunc(found, func(p testdb.Process) bool {
+			return p.Schema == sim.Physical(3) && strings.HasPrefix(strings.ToUpper(p.Statement), "UPDATE") && strings.Contains(p.Statement, "shardlift_fence")
+		})
 	})
 	require.NoError(t, session.Commit(t.Context()), "it was in time")
 	require.NoError(t, <-acquired)

@@ -432,23 +432,15 @@ func (r *rig) untilDone(ctx context.Context, lane int) error {
 
 // killAll ends every connection but its own.
 func killAll(ctx context.Context, admin *sql.DB) (n int, err error) {
-	ids, err := admin.QueryContext(ctx, "SELECT ID FROM information_schema.PROCESSLIST WHERE ID <> CONNECTION_ID() AND USER NOT IN ('event_scheduler', 'system user')")
+	found, err := testdb.Processes(ctx, admin)
 	if err != nil {
 		return 0, err
 	}
-	var list []int64
-	for ids.Next() {
-		var id int64
-		if err := ids.Scan(&id); err != nil {
-			return 0, err
+	for _, p := range found {
+		if p.User == "event_scheduler" || p.User == "system user" || strings.Contains(p.Statement, "PROCESSLIST") {
+			continue
 		}
-		list = append(list, id)
-	}
-	if err := errors.Join(ids.Err(), ids.Close()); err != nil {
-		return 0, err
-	}
-	for _, id := range list {
-		if _, err := admin.ExecContext(ctx, fmt.Sprintf("KILL %d", id)); err == nil {
+		if _, err := admin.ExecContext(ctx, fmt.Sprintf("KILL %d", p.ID)); err == nil {
 			n++
 		}
 	}

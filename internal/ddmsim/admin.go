@@ -99,7 +99,8 @@ func (ss *session) physicalProcesses(withInfo bool) (*sqltypes.Result, error) {
 	}
 	var rows [][]string
 	for n, node := range ss.server.cfg.Nodes {
-		r, err := ss.askPlain(place{node: n}, "SELECT ID,USER,HOST,IFNULL(DB,''),COMMAND,TIME,IFNULL(STATE,''),IFNULL(INFO,'') FROM information_schema.PROCESSLIST")
+		// information_schema's list fails on MySQL 9 while a statement with bytes runs.
+		r, err := ss.askPlain(place{node: n}, "SHOW FULL PROCESSLIST")
 		if err != nil {
 			return nil, err
 		}
@@ -108,7 +109,7 @@ func (ss *session) physicalProcesses(withInfo bool) (*sqltypes.Result, error) {
 				continue
 			}
 			out := []string{node.Host, strconv.Itoa(node.Port), nodeID(n), "master"}
-			for _, v := range row {
+			for _, v := range row[:8] { // MariaDB has more
 				out = append(out, v.ToString())
 			}
 			rows = append(rows, out)

@@ -3,6 +3,8 @@ package destination
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,7 +27,7 @@ func TestSession_OpensWhileSomebodyRunsBytes(t *testing.T) {
 			conn, err := server.DB(t, "").Conn(ctx)
 			require.NoError(t, err)
 			db := server.DB(t, "")
-			var id uint64
+			var id int64
 			require.NoError(t, conn.QueryRowContext(ctx, "SELECT CONNECTION_ID()").Scan(&id))
 			defer func() {
 				_, _ = db.ExecContext(context.WithoutCancel(ctx), fmt.Sprintf("KILL %d", id))
@@ -38,9 +40,11 @@ func TestSession_OpensWhileSomebodyRunsBytes(t *testing.T) {
 				_, _ = conn.ExecContext(ctx, "SELECT SLEEP(20), HEX(_binary '\xff\xfe\x81\xc3')")
 			}()
 			require.Eventually(t, func() bool {
-				var n int
-				err := db.QueryRowContext(ctx, "SELECT COUNT(*) FROM information_schema.processlist WHERE id = ? AND state LIKE '%sleep%'", id).Scan(&n)
-				return n == 1 || err != nil
+				found, err := testdb.Processes(ctx, db)
+				require.NoError(t, err)
+				return slices.ContainsFunc(found, func(p testdb.Process) bool {
+					return p.ID == id && strings.Contains(strings.ToLower(p.State), "sleep")
+				})
 			}, 20*time.Second, 20*time.Millisecond)
 
 			d := open(t, server)

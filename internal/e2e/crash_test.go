@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"shardlift/internal/testdb"
 	"shardlift/web/api"
 )
 
@@ -140,17 +141,12 @@ func (m *move) appliedRows() int64 {
 // cutSource kills every connection of the migration's account on the source.
 func (m *move) cutSource() {
 	m.t.Helper()
-	found, err := m.db.QueryContext(m.t.Context(), "SELECT id FROM information_schema.processlist WHERE user = '"+m.user+"'")
+	found, err := testdb.Processes(m.t.Context(), m.db)
 	require.NoError(m.t, err)
-	var ids []int64
-	for found.Next() {
-		var id int64
-		require.NoError(m.t, found.Scan(&id))
-		ids = append(ids, id)
-	}
-	require.NoError(m.t, found.Close())
-	for _, id := range ids {
-		_, _ = m.db.ExecContext(m.t.Context(), fmt.Sprintf("KILL %d", id)) // it may have ended
+	for _, p := range found {
+		if p.User == m.user {
+			_, _ = m.db.ExecContext(m.t.Context(), fmt.Sprintf("KILL %d", p.ID)) // it may have ended
+		}
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"shardlift/internal/contract"
 	"shardlift/internal/fault"
+	"shardlift/internal/testdb"
 )
 
 // pauseLimit is how fast a pause has to take effect (1 s with server push, plus
@@ -86,10 +87,14 @@ func (m *move) countConnections() func() int {
 				return
 			case <-tick.C:
 			}
-			var n int
-			if err := m.db.QueryRowContext(m.t.Context(), "SELECT COUNT(*) FROM information_schema.processlist WHERE user = '"+m.user+"'").Scan(&n); err == nil {
-				most = max(most, n)
+			n := 0
+			found, _ := testdb.Processes(m.t.Context(), m.db)
+			for _, p := range found {
+				if p.User == m.user {
+					n++
+				}
 			}
+			most = max(most, n)
 		}
 	}()
 	return func() int { close(done); <-ended; return most }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -128,10 +130,11 @@ func requireWaiting(t *testing.T, s *testdb.Server, statement string) {
 	t.Helper()
 	db := s.DB(t, "")
 	require.Eventually(t, func() bool {
-		var n int
-		query := "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE STATE LIKE '%etadata lock%' AND INFO LIKE '" + statement + "%'"
-		require.NoError(t, db.QueryRowContext(t.Context(), query).Scan(&n))
-		return n > 0
+		found, err := testdb.Processes(t.Context(), db)
+		require.NoError(t, err)
+		return slices.ContainsFunc(found, func(p testdb.Process) bool {
+			return strings.Contains(p.State, "etadata lock") && strings.HasPrefix(p.Statement, statement)
+		})
 	}, 20*time.Second, 50*time.Millisecond, "%s does not wait", statement)
 }
 
