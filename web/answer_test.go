@@ -42,6 +42,25 @@ func TestRenderOperation_TellsResultOrWarnings(t *testing.T) {
 }
 
 // Nobody watches a paused, failed or ended task: what was known last stays.
+// TestGetComparison_CancelledOnesHaveEnded: a comparison that was cancelled could
+// not write its end.
+func TestGetComparison_CancelledOnesHaveEnded(t *testing.T) {
+	at := time.Now()
+	for name, c := range map[string]struct {
+		last *contract.ComparisonSummary
+		want string
+	}{
+		"it runs":     {&contract.ComparisonSummary{ID: "c1", Result: comparing}, comparing},
+		"cancelled":   {&contract.ComparisonSummary{ID: "c1", Result: "CANCELLED", FinishedAt: &at}, "CANCELLED"},
+		"one is next": {&contract.ComparisonSummary{ID: "c2", Result: comparing}, "FAILED_TO_COMPARE"},
+		"after reset": {nil, comparing},
+	} {
+		answer := contract.ComparisonAnswer{ID: "c1", Result: comparing}
+		endedAs(c.last, &answer)
+		require.Equal(t, c.want, answer.Result, name)
+	}
+}
+
 func TestRenderTask_KeepsTheLastNumbers(t *testing.T) {
 	service := newRigWithoutTemporal(t).service
 	expires, purge := time.Now().Add(time.Hour), time.Now().Add(2*time.Hour)

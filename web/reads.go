@@ -152,6 +152,11 @@ func (h *handlers) GetComparison(ctx context.Context, r api.GetComparisonRequest
 	if err := h.page(ctx, r.ID, p, r.Params.Limit, &answer); err != nil {
 		return nil, err
 	}
+	if answer.Result == comparing {
+		if err := h.ended(ctx, r.ID, &answer); err != nil {
+			return nil, err
+		}
+	}
 	out := api.GetComparison200JSONResponse{
 		ID: answer.ID, Type: answer.Type, Result: answer.Result, StartedAt: answer.StartedAt, FinishedAt: answer.FinishedAt,
 		Tables: make([]api.ComparedTable, 0, len(answer.Tables)), Next: answer.Next,
@@ -169,6 +174,35 @@ func (h *handlers) GetComparison(ctx context.Context, r api.GetComparisonRequest
 		out.DifferenceRows = &rows
 	}
 	return out, nil
+}
+
+// comparing is the result of a comparison that runs, as it is stored.
+const comparing = "COMPARING"
+
+// ended asks the task of a comparison that the destination knows as running: one
+// that was cancelled or failed could not write its end there.
+func (h *handlers) ended(ctx context.Context, task string, answer *contract.ComparisonAnswer) error {
+	id, err := h.service.Resolve(ctx, task)
+	if err != nil {
+		return err
+	}
+	view, err := h.service.View(ctx, id)
+	if err != nil {
+		return err
+	}
+	endedAs(view.Comparison, answer)
+	return nil
+}
+
+// endedAs takes over what the task's last comparison says of the answer's.
+func endedAs(last *contract.ComparisonSummary, answer *contract.ComparisonAnswer) {
+	switch {
+	case last == nil:
+	case last.ID == answer.ID:
+		answer.Result, answer.FinishedAt = last.Result, last.FinishedAt
+	default: // a later one runs or has run
+		answer.Result = "FAILED_TO_COMPARE"
+	}
 }
 
 // GetReport shows the final report.

@@ -16,6 +16,7 @@ import (
 const (
 	comparing       = "COMPARING"
 	failedToCompare = "FAILED_TO_COMPARE"
+	cancelled       = "CANCELLED"
 )
 
 // signalCompared tells the task that a comparison has ended.
@@ -47,7 +48,9 @@ func CompareWorkflow(ctx workflow.Context, in CompareInput) (contract.Comparison
 			TaskRef: in.TaskRef, ID: in.ID, Type: in.Type, Tables: in.Tables, Box: compareBox,
 		})
 		if err != nil {
-			summary.Result, failure = failedToCompare, err
+			if summary.Result, failure = failedToCompare, err; temporal.IsCanceledError(err) {
+				summary.Result = cancelled // at the task's end, or in the Temporal Web UI
+			}
 			break
 		}
 		if out.Done {

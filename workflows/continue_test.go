@@ -127,6 +127,25 @@ func TestComparison_OutcomeReachesTheTask(t *testing.T) {
 	b.ended()
 }
 
+// TestComparison_CancelledFromOutside: whoever requests the cancellation of a
+// comparison's workflow ends it, and the task may compare again.
+func TestComparison_CancelledFromOutside(t *testing.T) {
+	b := newBench(t)
+	stub(b, contract.CompareTables).After(100*time.Hour).Return(contract.CompareOut{}, nil)
+	b.usual()
+	compare := contract.CompareRequest{Command: byAlice, Type: contract.CompareRows}
+	after(b, time.Second, contract.UpdateCompare, compare, b.accepted("compare"))
+	b.at(time.Minute, func() { b.CancelWorkflowByID(contract.CompareID(taskID, "c1"), "") })
+	b.at(2*time.Minute, func() {
+		require.Equal(t, "CANCELLED", b.view().Comparison.Result)
+		require.NotNil(t, b.view().Comparison.FinishedAt)
+	})
+	after(b, 3*time.Minute, contract.UpdateCompare, compare, b.accepted("compare again"))
+	after(b, time.Hour, contract.UpdateStop, contract.StopRequest{Command: byAlice}, b.accepted("stop"))
+	b.run(b.input(copied))
+	b.ended()
+}
+
 func TestComparison_OneAtATimeAndCancelledAtStop(t *testing.T) {
 	b := newBench(t)
 	stub(b, contract.CompareTables).After(100*time.Hour).Return(contract.CompareOut{}, nil)

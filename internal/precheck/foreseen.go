@@ -53,7 +53,7 @@ func foreseen() map[string]Foreseen {
 			fault.GroupsOpen, fault.AlreadySelected, fault.AddRefused, fault.AddInterrupted, fault.TooManyGroups,
 		}},
 		{ofComparison, []fault.Definition{
-			fault.NothingToCompare, fault.ComparisonRunning, fault.ComparisonType, fault.UnknownComparison, fault.ReportMissing, fault.NoMetadata,
+			fault.NothingToCompare, fault.ComparisonRunning, fault.ComparisonType, fault.TablesApart, fault.UnknownComparison, fault.ReportMissing, fault.NoMetadata,
 		}},
 		{ofProgram, []fault.Definition{
 			fault.InvalidSetting, fault.DataDirectory, fault.TokenFile, fault.TemporalSettings, fault.TemporalRefused, fault.NamespaceMissing,
@@ -198,6 +198,8 @@ func ofTables() map[fault.Definition]Foreseen {
 func ofWork() map[fault.Definition]Foreseen {
 	return map[fault.Definition]Foreseen{
 		fault.TableChanged:  {Later: "a statement changes the table during the copy"},
+		fault.AddedNotEmpty: {Items: []string{"checkEmptyDstDb"}, Later: "rows are written to a table between its check and its copy"},
+		fault.MergeEarly:    {Later: "tables come back before the task has passed what they have"},
 		fault.SourceWritten: {Later: "the source is written during a full-only copy"},
 		fault.Divergence:    {Items: []string{"checkEmptyDstDb", "dstUsedByOtherTask", "dstTriggerCheck"}, Later: "somebody else writes to the destination"},
 		fault.StepFailed:    {Later: "a defect of Shardlift, or a worker that ended in the midst of a step"},
