@@ -29,7 +29,7 @@ func (m *move) apart(table, state string) (found api.TableGroup) {
 			return false
 		}
 		for _, g := range *task.Groups {
-			if g.Tables[0].Table == table && string(g.State) == state {
+			if g.Tables[0].Table == table && string(g.State) == state && g.Position != nil { // a group without one is still being parked
 				found = g
 				return true
 			}
