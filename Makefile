@@ -86,10 +86,11 @@ test/full: build ## as test, with the tests that take longer (tag full), the dem
 
 SOAK ?= 10m
 SEED ?=
+RACE ?=
 .PHONY: soak
-soak: $(BIN)/testservers ## break the data path at random for a time (SOAK=1h), or one schedule again (SEED=123)
-	$(BIN)/testservers up mysql97
-	SOAK='$(SOAK)' SEED='$(SEED)' $(GO) test -tags=faultpoint -count=1 -timeout 0 -v -run TestSoak ./internal/soak
+soak: $(BIN)/testservers ## break the data path at random for a time (SOAK=1h), or one schedule again (SEED=123); RACE=1: with the race detector
+	$(BIN)/testservers up mysql56 mysql57 mysql80 mysql97 mariadb
+	SOAK='$(SOAK)' SEED='$(SEED)' $(GO) test $(if $(RACE),-race) -tags=faultpoint -count=1 -timeout 0 -v -run TestSoak ./internal/soak
 
 # The parts of test, for servers that are up (bin/testservers up) or DSN variables.
 .PHONY: test/unit test/serial test/soak test/e2e test/devserver

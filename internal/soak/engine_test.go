@@ -42,10 +42,13 @@ func (e endpoint) config(connections int) mysqlconn.Config {
 type engine struct {
 	Source, Destination endpoint
 	Schema, To          string
-	Task                string
-	Start               position.Position
-	Lanes               int
-	Window              int
+	// Metadata is the schema of the metadata.
+	Metadata string
+	Task     string
+	// Plan is how far the planning came.
+	Plan   plan
+	Lanes  int
+	Window int
 	// Beside applies while the copy goes on, behind the gate.
 	Beside bool
 	// FullOnly copies and applies nothing.
@@ -60,6 +63,8 @@ type engine struct {
 	// under gives the context of a unit's work; owned is told when it is its owner.
 	under func(ctx context.Context, unit string) context.Context
 	owned func(unit string)
+	// planned is told how far the plan is.
+	planned func(plan)
 	// say tells how far it has come.
 	say func(format string, args ...any)
 }
@@ -88,15 +93,18 @@ func (e engine) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { _ = w.src.Close() }()
-	if err := w.src.CheckHistory(ctx, e.Start); err != nil {
+	if !e.Plan.Done {
+		return w.plan(e.under(ctx, planning))
+	}
+	if err := w.src.CheckHistory(ctx, e.Plan.Start); err != nil {
 		return err
 	}
-	w.src.Pin(e.Start)
+	w.src.Pin(e.Plan.Start)
 	if w.dst, err = destination.Open(ctx, e.Destination.config(20), "auto"); err != nil {
 		return err
 	}
 	defer func() { _ = w.dst.Close() }()
-	if w.store, err = checkpoint.Open(e.under(ctx, "open"), w.dst, e.To, e.Task); err != nil {
+	if w.store, err = checkpoint.Open(e.under(ctx, "open"), w.dst, e.Metadata, e.Task); err != nil {
 		return err
 	}
 	if w.tables, err = w.store.Tables(ctx); err != nil {
@@ -151,7 +159,7 @@ func (w *works) copyAll(ctx context.Context) error {
 func (w *works) lane(ctx context.Context, lane int) error {
 	unit := fmt.Sprintf("copy/%d", lane)
 	ctx = w.under(ctx, unit)
-	fence, err := w.store.Acquire(ctx, unit, checkpoint.Token{Epoch: 1, Box: 1, Attempt: w.Attempt}, []string{w.To}, false)
+	fence, err := w.store.Acquire(ctx, unit, checkpoint.Token{Epoch: w.Plan.Epoch, Box: 1, Attempt: w.Attempt}, []string{w.To}, false)
 	if err != nil {
 		return err
 	}
@@ -207,14 +215,14 @@ func (w *works) Table(n table.Name) (*table.Table, error) {
 func (w *works) apply(ctx context.Context, edit func(*applier.Config)) error {
 	const unit = "apply/0"
 	ctx = w.under(ctx, unit)
-	fence, err := w.store.Acquire(ctx, unit, checkpoint.Token{Epoch: 1, Box: 1, Attempt: w.Attempt}, []string{w.To}, false)
+	fence, err := w.store.Acquire(ctx, unit, checkpoint.Token{Epoch: w.Plan.Epoch, Box: 1, Attempt: w.Attempt}, []string{w.To}, false)
 	if err != nil {
 		return err
 	}
 	w.owned(unit)
 	w.say("%s is owned", unit)
 	c := applier.Config{
-		Start: w.Start, Stop: w.Stop, Box: time.Minute, Lanes: 3, WindowBytes: w.Window, Drain: w.drain,
+		Start: w.Plan.Start, Stop: w.Stop, Box: time.Minute, Lanes: 3, WindowBytes: w.Window, Drain: w.drain,
 		Head: w.src.Head, Mapping: w.mapping, Open: w.stream, DDL: refuse,
 		Destination: w.dst, Store: w.store, Fence: fence,
 	}

@@ -44,12 +44,26 @@ var kinds = []kind{kill, kill, kill, lose, lose, lose, leave, leave, delay, free
 // trouble happens when its point is reached for the nth time since the trouble
 // before it happened.
 type trouble struct {
-	Point string `json:"point"`
+	Point string `json:"point"` // of planning: empty, any
 	Nth   int    `json:"nth"`
 	Kind  kind   `json:"kind"`
+	// Planning: it happens while the plan is made, the others later.
+	Planning bool `json:"planning,omitempty"`
 }
 
-func (f trouble) String() string { return fmt.Sprintf("%s at %s #%d", f.Kind, f.Point, f.Nth) }
+func (f trouble) String() string {
+	if f.Planning {
+		return fmt.Sprintf("%s while planning #%d", f.Kind, f.Nth)
+	}
+	return fmt.Sprintf("%s at %s #%d", f.Kind, f.Point, f.Nth)
+}
+
+// queue is troubles that wait for their points.
+type queue struct {
+	faults []trouble
+	seen   int // how often the first one's point was reached
+	waited int
+}
 
 // defaultPatience is how many points a trouble may be waited for; then the next
 // one has its turn.
@@ -59,10 +73,8 @@ const defaultPatience = 300
 // reaches their points.
 type breaker struct {
 	mu       sync.Mutex
-	faults   []trouble
-	seen     int // how often the first one's point was reached
-	waited   int
-	all      int // points that were reached
+	queues   map[bool]*queue // true: while planning
+	all      int             // points that were reached
 	patience int
 	done     []trouble
 	reached  map[string]int
@@ -73,54 +85,63 @@ type breaker struct {
 }
 
 func newBreaker(faults []trouble, environment func(context.Context, kind)) *breaker {
-	return &breaker{faults: faults, patience: defaultPatience, reached: map[string]int{}, environment: environment}
+	b := &breaker{queues: map[bool]*queue{true: {}, false: {}}, patience: defaultPatience, reached: map[string]int{}, environment: environment}
+	for _, f := range faults {
+		q := b.queues[f.Planning]
+		q.faults = append(q.faults, f)
+	}
+	return b
 }
 
 // next says what is to happen at a point that is reached.
-func (b *breaker) next(point string) (trouble, bool) {
+func (b *breaker) next(planning bool, point string) (trouble, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.reached[point]++
 	b.all++
-	if len(b.faults) == 0 {
+	q := b.queues[planning]
+	if len(q.faults) == 0 {
 		return trouble{}, false
 	}
-	f := b.faults[0]
-	if b.waited++; f.Point == point {
-		b.seen++
+	f := q.faults[0]
+	here := f.Point == point || f.Planning && f.Point == ""
+	if q.waited++; here {
+		q.seen++
 	}
-	hit := b.seen >= f.Nth && f.Point == point
+	hit := q.seen >= f.Nth && here
 	if hit {
 		b.done = append(b.done, f)
 	}
-	if hit || b.waited >= b.patience {
-		b.faults, b.seen, b.waited = b.faults[1:], 0, 0
+	if hit || q.waited >= b.patience {
+		q.faults, q.seen, q.waited = q.faults[1:], 0, 0
 		if b.consumed != nil {
-			b.consumed(len(b.faults), hit)
+			b.consumed(len(q.faults), hit)
 		}
 	}
+	f.Point = point
 	return f, hit
 }
 
 // rest are the troubles to come.
-func (b *breaker) rest() []trouble {
+func (b *breaker) rest(planning bool) []trouble {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return slices.Clone(b.faults)
+	return slices.Clone(b.queues[planning].faults)
 }
 
 // leave forgets what a worker has met.
-func (b *breaker) leave(text string) {
+func (b *breaker) leave(planning bool, text string) {
 	var left int
 	var hit bool
 	_, err := fmt.Sscan(text, &left, &hit)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if gone := len(b.faults) - left; err == nil && gone > 0 {
+	q := b.queues[planning]
+	if gone := len(q.faults) - left; err == nil && gone > 0 {
 		if hit {
-			b.done = append(b.done, b.faults[gone-1])
+			b.done = append(b.done, q.faults[gone-1])
 		}
-		b.faults = b.faults[gone:]
+		q.faults = q.faults[gone:]
 	}
 }
 
@@ -297,7 +318,7 @@ func (a *attempt) under(ctx context.Context, unit string) context.Context {
 		}
 		a.count(unit, point) // before a freeze: what the server has said counts when it said it
 		a.wait()
-		if f, ok := a.breaker.next(point); ok {
+		if f, ok := a.breaker.next(unit == planning, point); ok {
 			return a.happen(ctx, f)
 		}
 		return nil

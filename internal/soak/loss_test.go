@@ -17,7 +17,7 @@ import (
 // people is a table on all shards.
 func people() []shape {
 	return []shape{{
-		name: "people", rule: "DBPARTITION BY MOD_HASH(s)", mod: "s",
+		name: "people", rule: "DBPARTITION BY MOD_HASH(s)", mod: "s", algorithm: "MOD_HASH",
 		key:    []column{{name: "id", sql: "BIGINT NOT NULL", literal: integer(keyDomain)}},
 		shard:  &column{name: "s", sql: "INT NOT NULL", literal: integer(9)},
 		unique: &column{name: "u", sql: "INT NULL", null: true, literal: orNull(integer(2 * keyDomain))},
@@ -41,6 +41,7 @@ func newForgetful(t *testing.T) *forgetful {
 	var err error
 	f.engine, err = f.prepare(t.Context(), &schedule{Seed: 1, shapes: f.shapes, rows: 40, engine: engine{Lanes: 1, Window: 400}}, f.writer)
 	require.NoError(t, err)
+	require.ErrorIs(t, f.attempt(nil), errMore, "the plan")
 	return f
 }
 
@@ -59,6 +60,7 @@ func (f *forgetful) attempt(hook faultpoint.Hook) error {
 		}
 		return faultpoint.With(ctx, hook)
 	}
+	e.planned = func(p plan) { f.engine.Plan = p }
 	e.owned, e.say = func(string) {}, func(string, ...any) {}
 	return e.run(f.t.Context())
 }

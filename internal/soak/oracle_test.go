@@ -5,10 +5,13 @@ package soak
 import (
 	"context"
 	"database/sql"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
+	"unicode/utf16"
 )
 
 // The oracle reads both sides by statements of its own and compares texts. It
@@ -31,7 +34,7 @@ func exact(c column) string {
 }
 
 // rowsOf reads a table in a database, sorted.
-func rowsOf(ctx context.Context, conn *sql.Conn, database string, s *shape) (out []string, err error) {
+func rowsOf(ctx context.Context, conn *sql.Conn, database string, s *shape, exact func(column) string) (out []string, err error) {
 	var list []string
 	for _, c := range s.columns() {
 		list = append(list, "IFNULL("+exact(c)+", 'NULL')")
@@ -59,7 +62,7 @@ func (p *place) differences(ctx context.Context, s *shape) ([]string, error) {
 		return nil, err
 	}
 	defer func() { _ = conn.Close() }()
-	want, err := rowsOf(ctx, conn, p.schema, s)
+	want, err := rowsOf(ctx, conn, p.schema, s, p.kept(s))
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +97,7 @@ func (p *place) stored(ctx context.Context, shard int, database string, s *shape
 		return nil, err
 	}
 	defer func() { _ = conn.Close() }()
-	return rowsOf(ctx, conn, database, s)
+	return rowsOf(ctx, conn, database, s, exact)
 }
 
 // databases are those that hold the table, by shard.
@@ -119,11 +122,44 @@ func (p *place) shardOf(s *shape, text string) int {
 		return 0
 	}
 	at := slices.IndexFunc(s.columns(), func(c column) bool { return c.name == s.mod })
-	n, err := strconv.Atoi(strings.Split(text, "|")[at])
+	n, err := routes(s, s.columns()[at], strings.Split(text, "|")[at])
 	if err != nil {
 		return -1
 	}
-	return n % shards
+	return max(n%shards, -n%shards)
+}
+
+// routes is the number that the rule of a table takes modulo the shards, by the
+// manual of DDM.
+func routes(s *shape, c column, text string) (int, error) {
+	switch {
+	case s.algorithm != "MOD_HASH":
+		day, err := time.Parse(time.DateOnly, text[:len(time.DateOnly)])
+		if s.algorithm == "YYYYMM" {
+			return day.Year()*12 + int(day.Month()), err
+		}
+		return day.Year()*366 + day.YearDay(), err
+	case strings.Contains(c.sql, "CHAR"): // String.hashCode of Java
+		plain, err := hex.DecodeString(text)
+		var n int32
+		for _, unit := range utf16.Encode([]rune(string(plain))) {
+			n = 31*n + int32(unit)
+		}
+		return int(n), err
+	default:
+		return strconv.Atoi(text)
+	}
+}
+
+// kept selects a column of the source as the destination keeps it: the simulator,
+// as DDM does, drops the fractions of seconds of its sharding keys.
+func (p *place) kept(s *shape) func(column) string {
+	return func(c column) string {
+		if p.sim != nil && c.name == s.mod && strings.HasPrefix(c.sql, "DATETIME(3)") {
+			return "CONCAT(DATE_FORMAT(" + c.name + ", '%Y-%m-%d %H:%i:%s'), '.000')"
+		}
+		return exact(c)
+	}
 }
 
 func compareTexts(what string, want, got []string) (found []string) {

@@ -16,12 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"shardlift/internal/checkpoint"
-	"shardlift/internal/chunk"
 	"shardlift/internal/ddmsim/simtest"
 	"shardlift/internal/destination"
-	"shardlift/internal/selection"
-	"shardlift/internal/source"
-	"shardlift/internal/table"
 	"shardlift/internal/testdb"
 )
 
@@ -33,7 +29,10 @@ type place struct {
 	t           testing.TB
 	schema, to  string
 	from, into  endpoint
-	db          *sql.DB // source, administrator
+	reader      endpoint // of the source, past every fault
+	edition     string   // of the source
+	meta        string   // schema of the metadata
+	db          *sql.DB  // source, administrator
 	destination *sql.DB
 	nodes       []*sql.DB // the servers under the destination
 	// named are what a test of its own adds to breaks.
@@ -54,41 +53,54 @@ type place struct {
 
 func newPlace(t testing.TB, sharded bool) *place {
 	t.Helper()
-	server := testdb.Get(t, "mysql97")
-	return newPlaceOn(t, server, sharded)
+	return newPlaceOn(t, testdb.Get(t, "mysql97"), sharded)
 }
 
 func newPlaceOn(t testing.TB, server *testdb.Server, sharded bool, options ...simtest.Option) *place {
 	t.Helper()
-	p := &place{t: t, schema: server.Schema(t)}
+	p := &place{t: t, schema: server.Schema(t), edition: server.Name}
+	p.reader = endpoint{Host: server.Host, Port: server.Port, User: server.User, Password: server.Password}
 	p.db = server.DB(t, p.schema)
 	user, password := server.Account(t, "ALL ON *.*")
 	p.user = user
 	p.from = endpoint{Host: server.Host, Port: server.Port, User: user, Password: password}
-	if sharded {
+	switch {
+	case sharded:
 		p.sim = simtest.Start(t, shards, options...)
 		p.to, p.destination = p.sim.Schema, p.sim.DB(t)
 		p.into = endpoint{Host: p.sim.Host, Port: p.sim.Port, User: p.sim.User, Password: p.sim.Password}
 		for _, n := range p.sim.Nodes {
 			p.nodes = append(p.nodes, n.DB(t, ""))
 		}
-	} else {
+	default:
+		if server.Name != "mysql97" {
+			server = testdb.Get(t, "mysql80") // not what it comes from
+		}
 		p.to = server.Schema(t)
 		p.destination = server.DB(t, p.to)
 		user, password := server.Account(t, "ALL ON *.*") // not the one whose connections are cut
 		p.into = endpoint{Host: server.Host, Port: server.Port, User: user, Password: password}
 		p.nodes = []*sql.DB{p.destination}
 	}
+	p.open(t)
+	return p
+}
+
+// open opens the metadata, past every fault.
+func (p *place) open(t testing.TB) {
+	t.Helper()
+	if p.meta == "" {
+		p.meta = p.to
+	}
 	var err error
 	p.metadata, err = destination.Open(t.Context(), p.into.config(8), "auto")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = p.metadata.Close() })
-	_, err = checkpoint.Open(t.Context(), p.metadata, p.to, "first")
+	_, err = checkpoint.Open(t.Context(), p.metadata, p.meta, "first")
 	require.NoError(t, err)
 	// Allowed or not: LOAD DATA LOCAL is one kind of statement of many.
 	_, err = p.db.ExecContext(t.Context(), "SET GLOBAL local_infile = 1")
 	p.load = err == nil
-	return p
 }
 
 // prepare makes a schedule's tables with their first rows, and takes the plan.
@@ -102,11 +114,11 @@ func (p *place) prepare(ctx context.Context, s *schedule, w *writer) (engine, er
 	}
 	p.tasks++
 	e := s.engine
-	e.Source, e.Destination, e.Schema, e.To = p.from, p.into, p.schema, p.to
+	e.Source, e.Destination, e.Schema, e.To, e.Metadata = p.from, p.into, p.schema, p.to, p.meta
 	p.task = fmt.Sprintf("soak-%d-%d", s.Seed, p.tasks)
 	e.Task, p.memory = p.task, nil
 	p.forgot.Store(0)
-	return e, p.plan(ctx, &e)
+	return e, nil
 }
 
 // make gives empty tables: the ones of the schedule before when they are the same.
@@ -156,54 +168,9 @@ func (p *place) make(ctx context.Context, shapes []shape) error {
 	return nil
 }
 
-// plan is what the planning activity does.
-func (p *place) plan(ctx context.Context, e *engine) error {
-	src, err := source.Open(ctx, e.Source.config(0), 2)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = src.Close() }()
-	selected := selection.Selection{{Schema: e.Schema, To: e.To}}
-	found, err := src.Catalogue(ctx, selected)
-	if err != nil {
-		return err
-	}
-	var names []table.Name
-	for _, t := range found {
-		names = append(names, t.Name)
-	}
-	if e.Start, err = src.StartPosition(ctx, names); err != nil {
-		return err
-	}
-	store, err := p.store(ctx, e.Task)
-	if err != nil {
-		return err
-	}
-	var tables []checkpoint.Table
-	var chunks []checkpoint.Chunk
-	for i, t := range found {
-		to, _, _ := selected.Match(t.Name)
-		tables = append(tables, checkpoint.Table{No: i + 1, Source: t.Name, Destination: to, Definition: t, Planned: true})
-		err := chunk.Plan(ctx, src, t, nil, chunk.Budget{Rows: 4}, func(r table.KeyRange, _ int64) error {
-			chunks = append(chunks, checkpoint.Chunk{No: int64(len(chunks) + 1), Table: i + 1, Range: r})
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	if err := store.PutTables(ctx, tables); err != nil {
-		return err
-	}
-	if err := store.AddChunks(ctx, chunks); err != nil {
-		return err
-	}
-	return store.PrepareFences(ctx, []string{e.To})
-}
-
 // store opens the metadata of a task.
 func (p *place) store(ctx context.Context, task string) (*checkpoint.Store, error) {
-	return checkpoint.Open(ctx, p.metadata, p.to, task)
+	return checkpoint.Open(ctx, p.metadata, p.meta, task)
 }
 
 // breaks does what is outside the engine's process.
@@ -243,7 +210,11 @@ func (p *place) report(err error) {
 
 // killSource ends every connection of the engine's account on the source.
 func (p *place) killSource(ctx context.Context) {
-	rows, err := p.db.QueryContext(ctx, "SELECT id FROM performance_schema.processlist WHERE user = '"+p.user+"'")
+	list := "performance_schema"
+	if p.edition != "mysql97" {
+		list = "information_schema"
+	}
+	rows, err := p.db.QueryContext(ctx, "SELECT id FROM "+list+".processlist WHERE user = '"+p.user+"'")
 	if err != nil {
 		return
 	}

@@ -26,6 +26,10 @@ type schedule struct {
 	writers int
 	length  int // transactions of each
 	faults  []trouble
+	// deaf: the heartbeats of a plan that is interrupted are lost.
+	deaf bool
+	// source names the edition it comes from.
+	source string
 	// patient: the source itself goes away.
 	patient bool
 }
@@ -33,16 +37,24 @@ type schedule struct {
 // maxFaults bounds the faults of a schedule.
 const maxFaults = 6
 
-// sameTables is how many seeds in a row have the same tables: making tables takes
-// longer than everything else.
-const sameTables = 20
+// sameTables is how many seeds in a row have the same source and tables: making
+// tables takes longer than everything else.
+const sameTables = 5
+
+// sources take turns.
+var sources = []string{"mysql97", "mariadb", "mysql57", "mysql80", "mysql56"}
 
 // draw makes the schedule of a seed.
 func draw(seed uint64, process bool) schedule {
 	rng := rand.New(rand.NewPCG(seed, 0x50a1c))
 	s := schedule{Seed: seed, process: process, sharded: rng.IntN(3) > 0, rows: rng.IntN(40), writers: 1 + rng.IntN(2), length: 10 + rng.IntN(30)}
-	s.shapes = shapes(rand.New(rand.NewPCG(seed/sameTables, 2)))
+	block := seed / sameTables
+	s.source = sources[block%uint64(len(sources))]
+	s.shapes = shapes(rand.New(rand.NewPCG(block, 2)), s.source)
+	s.deaf = rng.IntN(2) == 0
 	s.engine = engine{Lanes: 1 + rng.IntN(2), Window: []int{300, 2000, 0}[rng.IntN(3)], Beside: rng.IntN(3) > 0}
+	s.engine.Beside = s.engine.Beside && s.source != "mysql56" // it cannot tell what a SELECT sees
+	s.faults = s.whilePlanning(rng)
 	all := points()
 	for range rng.IntN(maxFaults + 1) {
 		k := kinds[rng.IntN(len(kinds))]
@@ -61,14 +73,29 @@ func draw(seed uint64, process bool) schedule {
 	return s
 }
 
+// planKinds are what happens while the plan is made.
+var planKinds = []kind{kill, kill, kill, kill, lose, lose, delay, cut, nodes, down, router}
+
+// whilePlanning draws none, one, two or three troubles.
+func (s schedule) whilePlanning(rng *rand.Rand) (out []trouble) {
+	for range rng.IntN(4) {
+		k := planKinds[rng.IntN(len(planKinds))]
+		if !s.sharded && slices.Contains([]kind{nodes, down, router}, k) {
+			k = kill
+		}
+		out = append(out, trouble{Nth: 1 + rng.IntN(80), Kind: k, Planning: true})
+	}
+	return out
+}
+
 func (s schedule) String() string {
 	var b strings.Builder
 	to := "plain MySQL"
 	if s.sharded {
 		to = "the simulator"
 	}
-	fmt.Fprintf(&b, "seed %d into %s, %d lanes, window %d, beside %v, process %v, %d rows, %d writers of %d transactions\n",
-		s.Seed, to, s.engine.Lanes, s.engine.Window, s.engine.Beside, s.process, s.rows, s.writers, s.length)
+	fmt.Fprintf(&b, "seed %d from %s into %s, %d lanes, window %d, beside %v, process %v, %d rows, %d writers of %d transactions\n",
+		s.Seed, s.source, to, s.engine.Lanes, s.engine.Window, s.engine.Beside, s.process, s.rows, s.writers, s.length)
 	for _, t := range s.shapes {
 		fmt.Fprintf(&b, "  %s %s\n", t.create(false), t.rule)
 	}

@@ -46,7 +46,7 @@ func TestNode_DiskIsFull(t *testing.T) {
 			node.Start(t)
 		}
 	}}
-	p.moved(t, schedule{sharded: true}, trouble{"copier.write.before", 2, full}, trouble{"applier.write.before", 1, full})
+	p.moved(t, schedule{sharded: true}, trouble{Point: "copier.write.before", Nth: 2, Kind: full}, trouble{Point: "applier.write.before", Nth: 1, Kind: full})
 }
 
 // TestNode_ComesBackFromASnapshot: a data node is killed and comes back with an
@@ -70,5 +70,5 @@ func TestNode_ComesBackFromASnapshot(t *testing.T) {
 			node.Start(t)
 		},
 	}
-	p.moved(t, schedule{sharded: true}, trouble{"applier.save.after", 2, keep}, trouble{"applier.save.after", 2, lose})
+	p.moved(t, schedule{sharded: true}, trouble{Point: "applier.save.after", Nth: 2, Kind: keep}, trouble{Point: "applier.save.after", Nth: 2, Kind: lose})
 }

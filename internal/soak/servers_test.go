@@ -38,7 +38,7 @@ func TestNode_RestartsInCopyAndApply(t *testing.T) {
 	p := newPlaceOn(t, testdb.Get(t, "mysql97"), true, simtest.OnServers(node, testdb.Get(t, "mysql57")))
 	p.named = map[kind]func(){restart: func() { node.Kill(t); node.Start(t) }}
 	p.moved(t, schedule{sharded: true},
-		trouble{"copier.write.before", 2, restart}, trouble{"applier.save.before", 1, restart})
+		trouble{Point: "copier.write.before", Nth: 2, Kind: restart}, trouble{Point: "applier.save.before", Nth: 1, Kind: restart})
 }
 
 // TestSource_RestartsInCopyAndApply: the source is killed and starts again.
@@ -48,7 +48,7 @@ func TestSource_RestartsInCopyAndApply(t *testing.T) {
 	p := newPlaceOn(t, source, true, simtest.On("mysql80", "mysql80"))
 	p.named = map[kind]func(){restart: func() { source.Kill(t); source.Start(t) }}
 	p.moved(t, schedule{sharded: true, patient: true},
-		trouble{"copier.read.before", 2, restart}, trouble{"applier.save.before", 1, restart})
+		trouble{Point: "copier.read.before", Nth: 2, Kind: restart}, trouble{Point: "applier.save.before", Nth: 1, Kind: restart})
 }
 
 // TestNode_IsFullForAWhile: the data node answers 1114 and 1021 to every write;
@@ -63,5 +63,5 @@ func TestNode_IsFullForAWhile(t *testing.T) {
 			time.AfterFunc(300*time.Millisecond, faults.Clear)
 		}
 	}}
-	p.moved(t, schedule{sharded: true}, trouble{"copier.write.before", 2, full}, trouble{"applier.write.before", 1, full})
+	p.moved(t, schedule{sharded: true}, trouble{Point: "copier.write.before", Nth: 2, Kind: full}, trouble{Point: "applier.write.before", Nth: 1, Kind: full})
 }

@@ -4,6 +4,7 @@ package soak
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"strconv"
 	"sync"
@@ -14,6 +15,8 @@ import (
 	"github.com/go-sql-driver/mysql"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
+
+	"shardlift/internal/testdb"
 )
 
 func TestMain(m *testing.M) {
@@ -44,7 +47,7 @@ func asked(t *testing.T) (length time.Duration, seed uint64) {
 // an attempt does, its connections included.
 func TestSoak_SchedulesConverge(t *testing.T) {
 	length, seed := asked(t)
-	reached := soak(t, seeds(length, seed, 40), false)
+	reached := soak(t, seeds(length, seed, 25), length, false)
 	if seed == 0 && !t.Failed() {
 		for _, p := range points() {
 			_, ok := reached.Load(p)
@@ -57,18 +60,23 @@ func TestSoak_SchedulesConverge(t *testing.T) {
 // (SIGKILL) and stopped (SIGSTOP).
 func TestSoak_KilledProcessesConverge(t *testing.T) {
 	length, seed := asked(t)
-	soak(t, seeds(length, seed, 12), true)
+	soak(t, seeds(length, seed, 8), length, true)
 }
 
-// soak runs schedules on two places at a time and returns the points that were
-// reached.
-func soak(t *testing.T, next func() (uint64, bool), process bool) *sync.Map {
+// soak runs schedules on two places at a time, on four when it is long, and
+// returns the points that were reached.
+func soak(t *testing.T, next func() (uint64, bool), length time.Duration, process bool) *sync.Map {
 	var reached sync.Map
 	var passed, faults, refused atomic.Int64
+	ran := counts{}
 	g, ctx := errgroup.WithContext(t.Context())
 	began := time.Now()
-	for range 2 {
-		places := map[bool]*place{true: newPlace(t, true), false: newPlace(t, false)}
+	side := 2
+	if length > 0 {
+		side = 4
+	}
+	for range side {
+		places := map[string]*place{}
 		g.Go(func() error {
 			for {
 				seed, ok := next()
@@ -76,7 +84,12 @@ func soak(t *testing.T, next func() (uint64, bool), process bool) *sync.Map {
 					return nil
 				}
 				s := draw(seed, process)
-				out := judged(ctx, t, places[s.sharded], s)
+				where := fmt.Sprintf("%s, sharded %v", s.source, s.sharded)
+				if places[where] == nil {
+					places[where] = newPlaceOn(t, testdb.Get(t, s.source), s.sharded)
+				}
+				out := judged(ctx, t, places[where], s)
+				ran.add(where)
 				for _, p := range out.reached {
 					reached.Store(p, true)
 				}
@@ -84,7 +97,7 @@ func soak(t *testing.T, next func() (uint64, bool), process bool) *sync.Map {
 				if out.refused {
 					refused.Add(1)
 				}
-				if n := passed.Add(1); n%100 == 0 {
+				if n := passed.Add(1); n%50 == 0 {
 					t.Logf("%d schedules, %d faults in %s, the last seed was %d", n, faults.Load(), time.Since(began).Round(time.Second), seed)
 				}
 			}
@@ -92,7 +105,23 @@ func soak(t *testing.T, next func() (uint64, bool), process bool) *sync.Map {
 	}
 	require.NoError(t, g.Wait())
 	t.Logf("%d schedules with %d faults passed, %d of them refused to go on after a loss, in %s", passed.Load(), faults.Load(), refused.Load(), time.Since(began).Round(time.Second))
+	t.Logf("schedules by place: %v", ran.of)
 	return &reached
+}
+
+// counts counts the schedules of each place.
+type counts struct {
+	mu sync.Mutex
+	of map[string]int
+}
+
+func (c *counts) add(where string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.of == nil {
+		c.of = map[string]int{}
+	}
+	c.of[where]++
 }
 
 // seeds gives the seeds to run: one, so many, or as many as fit.

@@ -23,14 +23,42 @@ type shape struct {
 	key     []column // primary key
 	shard   *column  // column that routes, nil when the key does
 	unique  *column  // with a unique index, nullable
+	second  *column  // another one
 	values  []column
 	parent  string // a foreign key of values[0] to the key of this table
 	cascade string // its ON DELETE
 	// rule is what the destination's CREATE TABLE ends with.
 	rule string
-	// mod is the column that a MOD_HASH of a whole number routes by; empty for
-	// other rules.
-	mod string
+	// mod is the column that the rule routes by, by this algorithm; empty for
+	// tables that are not sharded.
+	mod, algorithm string
+}
+
+// days are dates at the ends of months, weeks and years.
+var days = []string{"2024-02-29", "2024-03-01", "2023-12-31", "2024-01-01", "1999-12-31", "2021-01-03", "2020-12-31", "2024-05-17"}
+
+func momentOf(fraction bool) func(*rand.Rand) string {
+	return func(rng *rand.Rand) string {
+		text := days[rng.IntN(len(days))]
+		if fraction {
+			text += oneOf(" 00:00:00", " 23:59:59.999", " 23:59:59.5", " 12:34:56.001")(rng)
+		}
+		return "'" + text + "'"
+	}
+}
+
+// shardKeys are columns of their own that route, with their algorithms.
+var shardKeys = []struct {
+	column
+	algorithm string
+}{
+	{column{sql: "INT NOT NULL", literal: integer(9)}, "MOD_HASH"},
+	{column{sql: "INT NOT NULL", literal: integer(9)}, "MOD_HASH"},
+	{column{sql: "VARCHAR(10) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci NOT NULL", literal: oneOf("''", "'a'", "'A'", "'ä'", "'b '", "'b'", "'日本'", "'😀'", "'zz top'", "'0'")}, "MOD_HASH"},
+	{column{sql: "DATE NOT NULL", literal: momentOf(false)}, "YYYYDD"},
+	{column{sql: "DATETIME NOT NULL", literal: momentOf(true)}, "YYYYMM"},
+	{column{sql: "DATETIME(3) NOT NULL", literal: momentOf(true)}, "YYYYMM"},
+	{column{sql: "DATETIME(3) NOT NULL", literal: momentOf(true)}, "YYYYDD"},
 }
 
 func integer(limit int) func(*rand.Rand) string {
@@ -98,28 +126,44 @@ var types = []column{
 }
 
 // shapes draws the tables of a schedule.
-func shapes(rng *rand.Rand) []shape {
+//
+// Which ones depends on the source: older ones have no JSON as ours is, and do not
+// log what a foreign key changes (from MySQL 9.6 on they do; pre-check tells).
+func shapes(rng *rand.Rand, source string) []shape {
+	json := source != "mysql56" && source != "mariadb"
 	out := make([]shape, 2+rng.IntN(2))
 	for i := range out {
-		out[i] = oneShape(rng, fmt.Sprintf("t%d", i))
+		out[i] = oneShape(rng, fmt.Sprintf("t%d", i), json)
 	}
 	// A child of the first table, where its key is one number.
 	if first := &out[0]; len(first.key) == 1 && strings.Contains(first.key[0].sql, "INT") && rng.IntN(2) == 0 {
 		child := &out[len(out)-1]
 		of := strings.TrimSuffix(first.key[0].sql, " NOT NULL")
 		child.parent, child.cascade = first.name, oneOf("CASCADE", "SET NULL", "RESTRICT")(rng)
+		if source != "mysql97" {
+			child.cascade = "RESTRICT"
+		}
 		child.values = append([]column{{name: "ref", sql: of, null: true, literal: orNull(integer(keyDomain))}}, child.values...)
 	}
 	return out
 }
 
-func oneShape(rng *rand.Rand, name string) shape {
+func oneShape(rng *rand.Rand, name string, json bool) shape {
 	s := shape{name: name, key: keys(rng)}
-	if rng.IntN(2) == 0 {
+	uniques := rng.IntN(4)
+	if uniques > 1 {
+		s.second = &column{name: "w", sql: "VARCHAR(8) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci NULL", null: true, literal: orNull(func(rng *rand.Rand) string {
+			return fmt.Sprintf("'%c%d'", "aAbB"[rng.IntN(4)], rng.IntN(keyDomain))
+		})}
+	}
+	if uniques == 1 || uniques == 2 {
 		s.unique = &column{name: "u", sql: "INT NULL", null: true, literal: orNull(integer(keyDomain * 2))}
 	}
 	for i := range 1 + rng.IntN(4) {
 		c := types[rng.IntN(len(types))]
+		if c.sql == "JSON" && !json {
+			c = types[0]
+		}
 		c.name, c.null, c.literal = fmt.Sprintf("v%d", i), true, orNull(c.literal)
 		s.values = append(s.values, c)
 	}
@@ -130,13 +174,18 @@ func oneShape(rng *rand.Rand, name string) shape {
 	case 1: // a single table
 	case 2:
 		if numeric {
-			s.rule, s.mod = "DBPARTITION BY MOD_HASH(id)", "id"
+			c := s.key[rng.IntN(len(s.key))] // of a composite key the one or the other
+			s.mod, s.algorithm = c.name, "MOD_HASH"
 			break
 		}
 		fallthrough
 	default:
-		s.shard = &column{name: "s", sql: "INT NOT NULL", literal: integer(9)}
-		s.rule, s.mod = "DBPARTITION BY MOD_HASH(s)", "s"
+		k := shardKeys[rng.IntN(len(shardKeys))]
+		k.name = "s"
+		s.shard, s.mod, s.algorithm = &k.column, "s", k.algorithm
+	}
+	if s.mod != "" {
+		s.rule = "DBPARTITION BY " + s.algorithm + "(" + s.mod + ")"
 	}
 	return s
 }
@@ -149,6 +198,9 @@ func (s *shape) columns() []column {
 	}
 	if s.unique != nil {
 		out = append(out, *s.unique)
+	}
+	if s.second != nil {
+		out = append(out, *s.second)
 	}
 	return append(out, s.values...)
 }
@@ -170,6 +222,9 @@ func (s *shape) create(destination bool) string {
 	parts = append(parts, "PRIMARY KEY ("+s.keyNames()+")")
 	if s.unique != nil {
 		parts = append(parts, "UNIQUE KEY u (u)")
+	}
+	if s.second != nil {
+		parts = append(parts, "UNIQUE KEY w (w)")
 	}
 	if s.parent != "" && !destination {
 		parts = append(parts, "FOREIGN KEY (ref) REFERENCES "+s.parent+" (id) ON DELETE "+s.cascade)

@@ -50,7 +50,7 @@ func (w *writer) connected(ctx context.Context, n *int, transactions int) error 
 		return err
 	}
 	defer func() { _ = conn.Close() }()
-	if _, err := conn.ExecContext(ctx, "SET time_zone = '+00:00', innodb_lock_wait_timeout = 1"); err != nil {
+	if _, err := conn.ExecContext(ctx, "SET time_zone = '+00:00', innodb_lock_wait_timeout = 1, sql_mode = 'STRICT_ALL_TABLES'"); err != nil {
 		return err
 	}
 	for ; *n < transactions; *n++ {
@@ -173,6 +173,9 @@ func (w *writer) statement() string {
 	case 14, 15:
 		return w.move(s)
 	case 16: // unique values change hands
+		if s.second != nil && (s.unique == nil || w.rng.IntN(2) == 0) {
+			return "UPDATE IGNORE " + s.name + " SET w = " + s.second.literal(w.rng) + " WHERE " + w.where(s)
+		}
 		if s.unique == nil {
 			return "UPDATE " + s.name + " SET " + w.value(s) + " WHERE " + w.where(s)
 		}
@@ -214,7 +217,7 @@ func (w *writer) several(s *shape) string {
 
 // loadData sends a file of keys; the other columns get their defaults.
 func (w *writer) loadData(s *shape) string {
-	if !w.load || !strings.Contains(s.key[0].sql, "INT") {
+	if !w.load || !strings.Contains(s.key[0].sql, "INT") || s.shard != nil && !strings.Contains(s.shard.sql, "INT") {
 		return "INSERT INTO " + s.name + " SELECT * FROM " + s.name + " WHERE " + s.key[0].name + " < 0"
 	}
 	columns, line := s.key, ""

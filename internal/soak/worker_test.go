@@ -85,6 +85,10 @@ func work(text string) int {
 	}()
 	e := o.Engine
 	e.under, e.drain = a.under, drain
+	e.planned = func(p plan) {
+		text, _ := json.Marshal(p)
+		tell("planned", string(text))
+	}
 	e.owned = func(unit string) { tell("owned", unit) }
 	e.say = func(format string, args ...any) { tell("say", fmt.Sprintf(format, args...)) }
 	ctx, cancel := context.WithCancelCause(context.Background())
@@ -140,7 +144,7 @@ func (r *run) spawn(a *attempt, e engine) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	text, err := json.Marshal(order{Engine: e, Troubles: r.breaker.rest(), Dir: dir})
+	text, err := json.Marshal(order{Engine: e, Troubles: r.breaker.rest(!e.Plan.Done), Dir: dir})
 	if err != nil {
 		return err
 	}
@@ -211,7 +215,12 @@ func (r *run) told(a *attempt, e engine, in io.Writer, verb, what string) {
 	case "say":
 		e.say("%s", what)
 	case "left":
-		r.breaker.leave(what)
+		r.breaker.leave(!e.Plan.Done, what)
+	case "planned":
+		var p plan
+		if json.Unmarshal([]byte(what), &p) == nil {
+			e.planned(p)
+		}
 	case "late":
 		r.note("attempt %d committed as %s after a newer owner was there", a.no, what)
 	case "froze":
