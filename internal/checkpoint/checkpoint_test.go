@@ -74,11 +74,13 @@ func running(t *testing.T, db *sql.DB, texts ...string) bool {
 	found, err := testdb.Processes(t.Context(), db)
 	require.NoError(t, err)
 	return slices.ContainsFunc(found, func(p testdb.Process) bool {
-		rest, ok := p.Statement, true
+		rest := p.Statement
 		for _, text := range texts {
-			if _, rest, ok = strings.Cut(rest, text); !ok {
+			_, behind, ok := strings.Cut(rest, text)
+			if !ok {
 				return false
 			}
+			rest = behind
 		}
 		return true
 	})
