@@ -47,7 +47,7 @@ func asked(t *testing.T) (length time.Duration, seed uint64) {
 // an attempt does, its connections included.
 func TestSoak_SchedulesConverge(t *testing.T) {
 	length, seed := asked(t)
-	reached := soak(t, seeds(length, seed, 25), length, false)
+	reached := soak(t, seeds(length, seed, 25), false)
 	if seed == 0 && !t.Failed() {
 		for _, p := range points() {
 			_, ok := reached.Load(p)
@@ -60,22 +60,18 @@ func TestSoak_SchedulesConverge(t *testing.T) {
 // (SIGKILL) and stopped (SIGSTOP).
 func TestSoak_KilledProcessesConverge(t *testing.T) {
 	length, seed := asked(t)
-	soak(t, seeds(length, seed, 8), length, true)
+	soak(t, seeds(length, seed, 8), true)
 }
 
-// soak runs schedules on two places at a time, on four when it is long, and
-// returns the points that were reached.
-func soak(t *testing.T, next func() (uint64, bool), length time.Duration, process bool) *sync.Map {
+// soak runs schedules on two places at a time, as many as the servers have
+// connections for, and returns the points that were reached.
+func soak(t *testing.T, next func() (uint64, bool), process bool) *sync.Map {
 	var reached sync.Map
 	var passed, faults, refused atomic.Int64
 	ran := counts{}
 	g, ctx := errgroup.WithContext(t.Context())
 	began := time.Now()
-	side := 2
-	if length > 0 {
-		side = 4
-	}
-	for range side {
+	for range 2 {
 		places := map[string]*place{}
 		g.Go(func() error {
 			for {
