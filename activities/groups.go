@@ -303,13 +303,8 @@ func selectedOf(groups []checkpoint.TableGroup, objects selection.Selection, gro
 	return out, nil
 }
 
-// ofTable says that an error that a retry does not heal concerns one source table alone.
-func ofTable(err error, n table.Name) error {
-	if err == nil || fault.ClassOf(err) == fault.Retry {
-		return err
-	}
-	return fault.OfTable(err, n.String())
-}
+// ofTable names the source table that an error concerns alone.
+func ofTable(err error, n table.Name) error { return fault.CausedByTable(err, n.String()) }
 
 // texts lists tables for people.
 func texts(names []table.Name) string {

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"shardlift/internal/destination"
 	"shardlift/internal/fault"
 	"shardlift/internal/faultpoint"
 	"shardlift/internal/mysqlconn"
+	"shardlift/internal/table"
 )
 
 // session is a fenced connection to the destination.
@@ -83,16 +85,28 @@ func (a *applier) writeOrRedo(ctx context.Context, w *window, strict bool) error
 			return stop
 		}
 	} else if !mysqlconn.IsConnectionLost(err) && !errors.Is(err, destination.ErrUnknownOutcome) {
-		return err
+		return refused(err)
 	}
 	if err := a.renewSessions(ctx); err != nil {
 		return err
 	}
 	a.stats.redone()
 	if _, err := a.write(ctx, w, false); err != nil {
-		return fmt.Errorf("write window again in safe mode: %w", err)
+		return refused(fmt.Errorf("write window again in safe mode: %w", err))
 	}
 	return nil
+}
+
+// ofTable names the source table that an error concerns alone, so that the task
+// may go on without it.
+func ofTable(err error, n table.Name) error { return fault.CausedByTable(err, n.String()) }
+
+// refused names the table whose statement the destination refused.
+func refused(err error) error {
+	if e, ok := errors.AsType[*statementError](err); ok {
+		return ofTable(err, e.statement.fold.mapping.Source.Name)
+	}
+	return err
 }
 
 // judge decides about a failure in strict mode: divergent rows are noted, and
@@ -125,7 +139,11 @@ func (a *applier) judge(ctx context.Context, left []*item, cause error) error {
 		return fmt.Errorf("save the count of divergences: %w", err)
 	}
 	d := found[0]
-	return fault.Divergence.New(d.Table.String(), "%d rows, the first with key hash %016x is %s", len(found), d.KeyHash, d.Kind)
+	stop := error(fault.Divergence.New(d.Table.String(), "%d rows, the first with key hash %016x is %s", len(found), d.KeyHash, d.Kind))
+	if !slices.ContainsFunc(found, func(o Divergence) bool { return o.Source != d.Source }) {
+		stop = ofTable(stop, d.Source)
+	}
+	return stop
 }
 
 // countAgain looks for divergent rows on fresh connections; one that is lost on
@@ -149,7 +167,7 @@ func (a *applier) truncate(ctx context.Context, w *window) error {
 	for _, t := range w.truncate {
 		m, err := a.Mapping(ctx, t)
 		if err != nil {
-			return fmt.Errorf("map table %s: %w", t.Name, err)
+			return ofTable(fmt.Errorf("map table %s: %w", t.Name, err), t.Name)
 		}
 		s, err := a.session(ctx, 0)
 		if err != nil {
@@ -160,7 +178,7 @@ func (a *applier) truncate(ctx context.Context, w *window) error {
 			return err
 		})
 		if err != nil {
-			return fmt.Errorf("truncate %s: %w", m.Destination.Name, err)
+			return ofTable(fmt.Errorf("truncate %s: %w", m.Destination.Name, err), t.Name)
 		}
 		w.emptied = append(w.emptied, m.Destination.Name.Schema)
 	}

@@ -137,10 +137,10 @@ func (r *reader) take(ctx context.Context, w *window, ev binlog.Event) (*window,
 	case binlog.Rows:
 		m, err := r.Mapping(ctx, ev.Table)
 		if err != nil {
-			return nil, fmt.Errorf("map table %s: %w", ev.Table.Name, err)
+			return nil, ofTable(fmt.Errorf("map table %s: %w", ev.Table.Name, err), ev.Table.Name)
 		}
 		if err := logged(ev, m); err != nil {
-			return nil, err
+			return nil, ofTable(err, ev.Table.Name)
 		}
 		w.addRows(ev, m)
 		r.stats.read(ev)

@@ -51,6 +51,7 @@ func (e *countError) Error() string {
 // source before a change. KeyHash names it; its values are never shown.
 type Divergence struct {
 	Table   table.Name
+	Source  table.Name
 	KeyHash uint64
 	// Kind is "missing" (a row to change or delete was not there), "present" (a
 	// row to insert was there) or "changed" (the row had the new values already).
@@ -195,7 +196,7 @@ func (a *applier) countEach(ctx context.Context, s session, it *item) ([]Diverge
 }
 
 func divergence(m *dialect.Mapping, r row.Row, kind changeKind, affected int64, duplicate bool) Divergence {
-	d := Divergence{Table: m.Destination.Name, KeyHash: r.KeyHash(m.Identity), Kind: "missing"}
+	d := Divergence{Table: m.Destination.Name, Source: m.Source.Name, KeyHash: r.KeyHash(m.Identity), Kind: "missing"}
 	switch {
 	case duplicate:
 		d.Kind = "present"

@@ -41,10 +41,15 @@ func ignored(t replication.EventType) bool {
 func (s *Stream) refuse(h *replication.EventHeader, raw []byte) error {
 	switch t := h.EventType; t {
 	case replication.PARTIAL_UPDATE_ROWS_EVENT:
-		if s.unselectedPartial(s.bodyOf(raw)) {
+		of, passes := s.partial(s.bodyOf(raw))
+		if passes {
 			return nil
 		}
-		return fault.PartialJSON.New(object, "at %s", s.where())
+		err := error(fault.PartialJSON.New(object, "at %s", s.where()))
+		if of != nil {
+			err = fault.OfTable(err, of.Name.String())
+		}
+		return err
 	case replication.MARIADB_START_ENCRYPTION_EVENT:
 		// MariaDB decrypts for its replicas and then marks this event so.
 		if h.Flags&replication.LOG_EVENT_IGNORABLE_F == 0 {

@@ -105,7 +105,7 @@ func expressions(t *table.Table) int {
 }
 
 func mismatch(t *table.Table, format string, args ...any) error {
-	return fault.DefinitionMismatch.New(t.Name.String(), format, args...)
+	return fault.OfTable(fault.DefinitionMismatch.New(t.Name.String(), format, args...), t.Name.String())
 }
 
 // realType resolves MYSQL_TYPE_STRING, whose metadata holds the real type and,

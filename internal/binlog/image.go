@@ -81,7 +81,7 @@ func (l *layout) present(bitmap []byte) ([]bool, error) {
 		out[i] = bitmap[i>>3]&(1<<(i&7)) != 0
 		hidden := i >= len(l.table.Columns)
 		if !out[i] && !hidden && l.table.Columns[i].Generated != table.GeneratedVirtual {
-			return nil, fault.PartialImage.New(l.table.Name.String(), "column %s is missing", l.table.Columns[i].Name)
+			return nil, fault.OfTable(fault.PartialImage.New(l.table.Name.String(), "column %s is missing", l.table.Columns[i].Name), l.table.Name.String())
 		}
 		if !out[i] && !hidden && !slices.Contains(l.missing, i) {
 			l.missing = append(slices.Clip(l.missing), i)

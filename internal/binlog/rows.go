@@ -107,23 +107,26 @@ func (s *Stream) rows(e *replication.RowsEvent, body []byte, size int) error {
 	return nil
 }
 
-// unselectedPartial says whether an update with partial JSON values is about a
+// partial says whether an update with partial JSON values is about a
 // table that the task does not have: another application may log so.
-func (s *Stream) unselectedPartial(body []byte) bool {
+func (s *Stream) partial(body []byte) (of *table.Table, passes bool) {
 	const idBytes, header = 6, 8 // table id, flags
 	if len(body) < header {
-		return false
+		return nil, false
 	}
 	var id [8]byte
 	copy(id[:], body[:idBytes])
 	m := s.current[binary.LittleEndian.Uint64(id[:])]
-	if m == nil || m.layout != nil {
-		return false
+	if m == nil {
+		return nil, false
+	}
+	if m.layout != nil {
+		return m.layout.table, false
 	}
 	if binary.LittleEndian.Uint16(body[idBytes:])&uint16(replication.RowsEventStmtEndFlag) != 0 {
 		clear(s.current)
 	}
-	return true
+	return nil, true
 }
 
 // compressedRows unpacks MariaDB's compressed rows (log_bin_compress).

@@ -427,7 +427,7 @@ func (s *Store) ForgetUnits(ctx context.Context, group int, schemas []string) er
 			_, err = s.exec(ctx, fmt.Sprintf("DELETE FROM %s WHERE task = %s AND %s", s.fenceTable(schema), s.task, units))
 		}
 		if err == nil {
-			_, err = s.exec(ctx, fmt.Sprintf("DELETE FROM %s WHERE task = %s AND unit LIKE %s", s.markTable(schema), s.task, str(ApplyUnit(group)+"@%")))
+			_, err = s.exec(ctx, fmt.Sprintf("DELETE FROM %s WHERE task = %s AND (unit LIKE %s OR unit LIKE %s)", s.markTable(schema), s.task, str(ApplyUnit(group)+"@%"), str(copyPrefix(group)+"%")))
 		}
 		if isAbsent(err) {
 			err = nil

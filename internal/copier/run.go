@@ -110,10 +110,18 @@ func Run(ctx context.Context, c Config) (contract.CopyLaneOut, error) {
 			return l.out, nil
 		}
 		if err := l.copyClaimed(ctx, *claimed); err != nil {
-			return l.out, fmt.Errorf("copy chunk %d: %w", claimed.No, err)
+			return l.out, l.ofTable(ctx, fmt.Errorf("copy chunk %d: %w", claimed.No, err), claimed.Table)
 		}
 	}
 	return l.out, nil
+}
+
+// ofTable names the source table that an error of a chunk concerns alone.
+func (l *lane) ofTable(ctx context.Context, err error, no int) error {
+	if m, unmapped := l.Mapping(ctx, no); unmapped == nil {
+		return fault.CausedByTable(err, m.Source.Name.String())
+	}
+	return err // a mapping error names its table itself
 }
 
 // reopenLost puts back the finished chunks of which a shard has lost rows: a data

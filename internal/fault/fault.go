@@ -3,6 +3,7 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Class says what has to happen before the same step can work.
@@ -102,6 +103,33 @@ func OfTable(err error, table string) error {
 	of := *e
 	of.Table = table
 	return &tableError{err, &of}
+}
+
+// CausedByTable is OfTable for errors of kinds that the rows or the definition of
+// one table bring about. What a server refuses to all stays as it is: a disk that
+// is full, an account without rights, a network.
+func CausedByTable(err error, table string) error {
+	e, ok := As(err)
+	if !ok || e.Class == Retry || !ofOneTable(e.Code) {
+		return err
+	}
+	return OfTable(err, table)
+}
+
+func ofOneTable(code string) bool {
+	if strings.HasPrefix(code, "SL-35") { // mappings
+		return true
+	}
+	for _, d := range []Definition{
+		ObjectMissing, ValueRefused, StatementRefused, PacketTooLarge, TableMissing, TableUnsupported,
+		PartialImage, PartialJSON, DefinitionMismatch, DDLStopped, DefinitionUnknown,
+		DestinationTable, UnreadableDefinition, TableChanged, SourceWritten, AddedNotEmpty, Divergence, VirtualUnlogged,
+	} {
+		if d.Code == code {
+			return true
+		}
+	}
+	return false
 }
 
 // tableError keeps err's text and shows of to As.
