@@ -195,9 +195,21 @@ func (f *Fence) whereChunk(no int64) string {
 	return fmt.Sprintf("task = %s AND unit = %s AND no = %d", f.store.task, f.markUnit(copies), no)
 }
 
-// LostChunks returns the chunks of the fence's apply group that are done and on some shard have no mark of
-// the attempt that finished them: rows of them may be lost.
+// finished is a chunk that is done, and the attempt that finished it.
+type finished struct {
+	Chunk
+	attempt string
+	schema  string
+}
+
+// LostChunks returns the chunks of the fence's apply group that are done and on
+// some shard have no mark of the attempt that finished them: rows of them may be
+// lost. The chunks are read first: what is done then has its marks already.
 func (f *Fence) LostChunks(ctx context.Context) ([]Chunk, error) {
+	done, err := f.finishedChunks(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read finished chunks: %w", err)
+	}
 	marks := map[Place]map[int64]string{} // of which attempt; empty in marks of older programs
 	for _, schema := range f.schemas {
 		shards, err := f.store.shardsOf(ctx, schema)
@@ -220,6 +232,20 @@ func (f *Fence) LostChunks(ctx context.Context) ([]Chunk, error) {
 			return nil, fmt.Errorf("marks of schema %s: %w", schema, err)
 		}
 	}
+	var out []Chunk
+	for _, c := range done {
+		for p, marked := range marks {
+			attempt, there := marked[c.No]
+			if p.Schema == c.schema && (!there || attempt != "" && attempt != c.attempt) {
+				out = append(out, c.Chunk)
+				break
+			}
+		}
+	}
+	return out, nil
+}
+
+func (f *Fence) finishedChunks(ctx context.Context) ([]finished, error) {
 	schemas := map[int]string{}
 	err := f.store.each(ctx, fmt.Sprintf("SELECT no, names FROM %s WHERE task = %s", f.store.t(tableTable), f.store.task), func(scan func(...any) error) error {
 		var no int
@@ -233,26 +259,21 @@ func (f *Fence) LostChunks(ctx context.Context) ([]Chunk, error) {
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read the plan's tables: %w", err)
+		return nil, err
 	}
-	var out []Chunk
-	query := fmt.Sprintf("SELECT token, %s FROM %s WHERE task = %s AND state = %d", chunkColumns, f.store.t(tableChunk), f.store.task, ChunkDone)
+	members, err := f.store.members(ctx, f.group(), "tbl")
+	if err != nil {
+		return nil, err
+	}
+	var out []finished
+	query := fmt.Sprintf("SELECT token, %s FROM %s WHERE task = %s AND state = %d%s", chunkColumns, f.store.t(tableChunk), f.store.task, ChunkDone, members)
 	err = f.store.each(ctx, query, func(scan func(...any) error) error {
 		var token string
 		c, unit, err := scanChunk(func(into ...any) error { return scan(append([]any{&token}, into...)...) })
-		for p, marked := range marks {
-			attempt, there := marked[c.No]
-			if p.Schema == schemas[c.Table] && (!there || attempt != "" && attempt != attemptOf(unit, token)) {
-				out = append(out, c)
-				break
-			}
-		}
+		out = append(out, finished{c, attemptOf(unit, token), schemas[c.Table]})
 		return err
 	})
-	if err != nil {
-		return nil, fmt.Errorf("read finished chunks: %w", err)
-	}
-	return out, nil
+	return out, err
 }
 
 // raiseMark raises a unit's mark in a transaction of its own.

@@ -23,8 +23,8 @@ func lossGuards() []Guard {
 		},
 		{
 			Name: "marks-vouch-for-their-attempt", Rule: "0007", File: "internal/checkpoint/marks.go",
-			Text:        `attempt != "" && attempt != attemptOf(unit, token)`,
-			Replacement: `attempt == "none" && unit == token`,
+			Text:        `attempt != "" && attempt != c.attempt`,
+			Replacement: `attempt == "none"`,
 			Package:     "internal/checkpoint", Run: "TestMarks_OfAForgottenAttemptVouchForNothing",
 		},
 		{
