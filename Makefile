@@ -84,13 +84,15 @@ test/full: build ## as test, with the tests that take longer (tag full), the dem
 	$(BIN)/testservers up && $(MAKE) --no-print-directory -k test/unit test/serial test/soak test/e2e test/devserver TEST_FLAGS='-tags=full -timeout=3h' soak_tags=faultpoint,full
 	$(MAKE) demo YES=1 EXIT=1
 
+comma := ,
 SOAK ?= 10m
 SEED ?=
 RACE ?=
+VITESS ?=
 .PHONY: soak
-soak: $(BIN)/testservers ## break the data path at random for a time (SOAK=1h), or one schedule again (SEED=123); RACE=1: with the race detector
+soak: $(BIN)/testservers ## break the data path at random for a time (SOAK=1h), or one schedule again (SEED=123); RACE=1: with the race detector, VITESS=1: into a real Vitess
 	$(BIN)/testservers up mysql56 mysql57 mysql80 mysql97 mariadb
-	SOAK='$(SOAK)' SEED='$(SEED)' $(GO) test $(if $(RACE),-race) -tags=faultpoint -count=1 -timeout 0 -v -run TestSoak ./internal/soak
+	SOAK='$(SOAK)' SEED='$(SEED)' $(GO) test $(if $(RACE),-race) -tags=faultpoint$(if $(VITESS),$(comma)full) -count=1 -timeout 0 -v -run TestSoak$(if $(VITESS),_Vitess) ./internal/soak
 
 # The parts of test, for servers that are up (bin/testservers up) or DSN variables.
 .PHONY: test/unit test/serial test/soak test/e2e test/devserver

@@ -1,6 +1,6 @@
 // Package soak runs seeded random schedules against the data path: random tables
-// and random traffic on a real source, copier and applier into the DDM simulator
-// or plain MySQL, and faults at the named points of package faultpoint. When the
+// and random traffic on a real source (MySQL 5.6, 5.7, 8.0, 9.7, MariaDB), plan, copier
+// and applier into the DDM simulator, plain MySQL or Vitess, and faults at the named points of package faultpoint. When the
 // stream has drained, an oracle that shares no code with the engine says whether
 // source and destination are equal and every row is on its one right shard.
 //
@@ -8,6 +8,8 @@
 //
 //	make soak SOAK=1h            for a time, with seeds from the clock
 //	make soak SEED=123           one schedule again
+//	make soak RACE=1             with the race detector
+//	make soak VITESS=1           into a real Vitess
 //
 // A failure prints its seed, the smallest list of faults with which it still
 // fails, and what the oracle found. Threads of servers are not seeded, so a seed

@@ -36,8 +36,11 @@ type place struct {
 	destination *sql.DB
 	nodes       []*sql.DB // the servers under the destination
 	// named are what a test of its own adds to breaks.
-	named    map[kind]func()
-	sim      *simtest.Sim
+	named map[kind]func()
+	sim   *simtest.Sim
+	// storage are the databases of Vitess' shards, by node; rebirth starts it anew.
+	storage  []string
+	rebirth  func()
 	user     string // the engine's account on the source
 	load     bool
 	tables   []string // of the schedule before
@@ -56,7 +59,8 @@ func newPlace(t testing.TB, sharded bool) *place {
 	return newPlaceOn(t, testdb.Get(t, "mysql97"), sharded)
 }
 
-func newPlaceOn(t testing.TB, server *testdb.Server, sharded bool, options ...simtest.Option) *place {
+// newSource is a place without its destination.
+func newSource(t testing.TB, server *testdb.Server) *place {
 	t.Helper()
 	p := &place{t: t, schema: server.Schema(t), edition: server.Name}
 	p.reader = endpoint{Host: server.Host, Port: server.Port, User: server.User, Password: server.Password}
@@ -64,6 +68,12 @@ func newPlaceOn(t testing.TB, server *testdb.Server, sharded bool, options ...si
 	user, password := server.Account(t, "ALL ON *.*")
 	p.user = user
 	p.from = endpoint{Host: server.Host, Port: server.Port, User: user, Password: password}
+	return p
+}
+
+func newPlaceOn(t testing.TB, server *testdb.Server, sharded bool, options ...simtest.Option) *place {
+	t.Helper()
+	p := newSource(t, server)
 	switch {
 	case sharded:
 		p.sim = simtest.Start(t, shards, options...)
@@ -73,8 +83,12 @@ func newPlaceOn(t testing.TB, server *testdb.Server, sharded bool, options ...si
 			p.nodes = append(p.nodes, n.DB(t, ""))
 		}
 	default:
-		if server.Name != "mysql97" {
-			server = testdb.Get(t, "mysql80") // not what it comes from
+		switch server.Name { // mostly not what it comes from
+		case "mysql97":
+		case "mysql80":
+			server = testdb.Get(t, "mysql97")
+		default:
+			server = testdb.Get(t, "mysql80")
 		}
 		p.to = server.Schema(t)
 		p.destination = server.DB(t, p.to)
@@ -185,6 +199,10 @@ func (p *place) breaks(ctx context.Context, k kind) {
 		pause(100 * time.Millisecond)
 		p.sim.Server.Faults().NodeUp(1)
 	case router:
+		if p.rebirth != nil {
+			p.rebirth()
+			return
+		}
 		p.sim.Restart(p.t)
 	case cut:
 		p.killSource(ctx)
@@ -242,6 +260,9 @@ func (p *place) hold(ctx context.Context) {
 		databases := []string{p.to}
 		if p.sim != nil {
 			databases = p.databasesOf(0)
+		}
+		if p.storage != nil {
+			databases = p.storage[:1]
 		}
 		for _, database := range databases {
 			if rows, err := tx.QueryContext(ctx, "SELECT 1 FROM `"+database+"`."+name+" FOR UPDATE SKIP LOCKED"); err == nil {
