@@ -38,6 +38,7 @@ const partedRows = 40
 
 func newParted(t *testing.T, server string, change ...func(*task.File)) *parted {
 	t.Helper()
+	t.Parallel()
 	p := &parted{rig: rigOn(t, testdb.Get(t, server), change...)}
 	p.from, p.dest = p.server.DB(t, p.source), p.server.DB(t, p.to)
 	for _, name := range []string{"a", "b", "c"} {

@@ -123,5 +123,23 @@ func copyGuards() []Guard {
 			Replacement: "if false {",
 			Package:     "internal/copier", Run: "TestRule9_WhatRowsMayShowIsKept",
 		},
+		{
+			Name: "merge-takes-the-older-position", Rule: "4", File: "internal/checkpoint/regroup.go",
+			Text:        "merged.Position, err = olderOf(zero.Position, c.Position)",
+			Replacement: "merged.Position, err = zero.Position, err",
+			Package:     "activities", Run: "TestGroups_TheGroupMayBeBehind",
+		},
+		{
+			Name: "regrouping-holds-its-fences", Rule: "fence", File: "internal/checkpoint/isolation.go",
+			Text:        "if err == nil && n != 1 {",
+			Replacement: "if err == nil && n > 1 {",
+			Package:     "internal/checkpoint", Run: "TestPark_OfAnOvertakenAttemptIsFenced",
+		},
+		{
+			Name: "group-0-leaves-other-groups-out", Rule: "2", File: "activities/groups.go",
+			Text:        "left[t.Name] = true",
+			Replacement: "left[t.Name] = false",
+			Package:     "activities", Run: "TestGroups_DropLeavesTheOthersRight",
+		},
 	}
 }

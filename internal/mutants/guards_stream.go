@@ -24,14 +24,14 @@ func streamGuards() []Guard {
 		},
 		{
 			Name: "partial-json-stops", Rule: "8", File: "internal/binlog/dispatch.go",
-			Text:        `return fault.PartialJSON.New(object, "at %s", s.where())`,
-			Replacement: "return nil",
+			Text:        `err := error(fault.PartialJSON.New(object, "at %s", s.where()))`,
+			Replacement: "var err error; of = nil",
 			Package:     "internal/binlog", Run: "TestRule8_EveryEventTypeHasACase|TestStream_PartialJSONStops",
 		},
 		{
 			Name: "partial-images-stop", Rule: "8", File: "internal/binlog/image.go",
-			Text:        "return nil, fault.PartialImage.New(",
-			Replacement: "_ = fault.PartialImage.New(",
+			Text:        "return nil, fault.OfTable(fault.PartialImage.New(",
+			Replacement: "_ = fault.OfTable(fault.PartialImage.New(",
 			Package:     "internal/binlog", Run: "TestStream_PartialImagesStop",
 		},
 		{
