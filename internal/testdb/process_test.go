@@ -3,6 +3,7 @@ package testdb
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"fmt"
 	"io"
 	"os"
@@ -186,4 +187,34 @@ func parent(t *testing.T, pid int) int {
 func requireEventually(t *testing.T, condition func() bool) {
 	t.Helper()
 	require.Eventually(t, condition, 30*time.Second, 20*time.Millisecond)
+}
+
+// A shared server without a free connection is left to those who use it.
+func TestShared_CrowdedServerIsNotReplaced(t *testing.T) {
+	privateCache(t)
+	ctx, cancel := testContext()
+	defer cancel()
+	r, err := openRuns(io.Discard)
+	require.NoError(t, err)
+	first, err := r.shared(ctx, mustEdition(t, "mariadb"))
+	require.NoError(t, err)
+	defer first.close()
+	pid, err := os.ReadFile(filepath.Join(first.run, "pid"))
+	require.NoError(t, err)
+	db := first.server().DB(t, "")
+	_, err = db.ExecContext(ctx, "SET GLOBAL max_connections = 10")
+	require.NoError(t, err)
+	for err == nil {
+		var conn *sql.Conn
+		if conn, err = db.Conn(ctx); err == nil {
+			defer func() { _ = conn.Close() }()
+		}
+	}
+	require.True(t, crowded(err), "%v", err)
+	second, err := r.shared(ctx, mustEdition(t, "mariadb"))
+	require.NoError(t, err)
+	defer second.close()
+	again, err := os.ReadFile(filepath.Join(second.run, "pid"))
+	require.NoError(t, err)
+	require.Equal(t, string(pid), string(again), "it was killed")
 }

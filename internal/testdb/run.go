@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/go-sql-driver/mysql"
 )
 
 // runs starts servers in the run directories of a cache.
@@ -94,7 +97,7 @@ func (r *runs) startShared(ctx context.Context, i *instance, template string) er
 			return fmt.Errorf("read state of %s: %w", i.edition.name, err)
 		}
 		i.port = state.Port
-		if _, err := i.ping(ctx); err == nil {
+		if _, err := i.ping(ctx); err == nil || crowded(err) {
 			return nil
 		}
 	}
@@ -115,6 +118,13 @@ func (r *runs) startShared(ctx context.Context, i *instance, template string) er
 		return fmt.Errorf("write state: %w", err)
 	}
 	return os.WriteFile(file, text, 0o600)
+}
+
+// crowded is the answer of a server that runs and has no connection left: to
+// replace it would take it from everybody who uses it.
+func crowded(err error) bool {
+	e, ok := errors.AsType[*mysql.MySQLError](err)
+	return ok && e.Number == 1040
 }
 
 // own starts a fresh server that ends with this process at the latest.
