@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
+	"shardlift/internal/ddmsim/simtest"
 	"shardlift/internal/testdb"
 )
 
@@ -82,7 +83,7 @@ func soak(t *testing.T, next func() (uint64, bool), process bool) *sync.Map {
 				s := draw(seed, process)
 				where := fmt.Sprintf("%s, sharded %v", s.source, s.sharded)
 				if places[where] == nil {
-					places[where] = newPlaceOn(t, testdb.Get(t, s.source), s.sharded)
+					places[where] = newPlaceOn(t, testdb.Get(t, s.source), s.sharded, nodesFor(s.source))
 				}
 				out := judged(ctx, t, places[where], s)
 				ran.add(where)
@@ -103,6 +104,14 @@ func soak(t *testing.T, next func() (uint64, bool), process bool) *sync.Map {
 	t.Logf("%d schedules with %d faults passed, %d of them refused to go on after a loss, in %s", passed.Load(), faults.Load(), refused.Load(), time.Since(began).Round(time.Second))
 	t.Logf("schedules by place: %v", ran.of)
 	return &reached
+}
+
+// nodesFor spreads the connections over two servers.
+func nodesFor(source string) simtest.Option {
+	if source == "mysql97" || source == "mysql80" {
+		return simtest.On("mysql97", "mysql97")
+	}
+	return simtest.On("mysql80", "mysql80")
 }
 
 // counts counts the schedules of each place.
