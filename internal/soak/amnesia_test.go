@@ -128,7 +128,7 @@ func (p *place) tablesOf(ctx context.Context, node int) (out []physical, err err
 func (p *place) disconnect(ctx context.Context, node int) error {
 	list := "'" + strings.Join(p.databasesOf(node), "', '") + "'"
 	for ctx.Err() == nil {
-		rows, err := p.nodes[node].QueryContext(ctx, "SELECT id FROM performance_schema.processlist WHERE db IN ("+list+")")
+		rows, err := p.nodes[node].QueryContext(ctx, "SELECT id FROM "+processList(p.sim.Nodes[node].Name)+" WHERE db IN ("+list+")")
 		if err != nil {
 			return err
 		}

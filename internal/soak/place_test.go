@@ -226,13 +226,17 @@ func (p *place) report(err error) {
 	}
 }
 
+// processList is where an edition lists its connections.
+func processList(edition string) string {
+	if edition == "mysql97" {
+		return "performance_schema.processlist"
+	}
+	return "information_schema.processlist"
+}
+
 // killSource ends every connection of the engine's account on the source.
 func (p *place) killSource(ctx context.Context) {
-	list := "performance_schema"
-	if p.edition != "mysql97" {
-		list = "information_schema"
-	}
-	rows, err := p.db.QueryContext(ctx, "SELECT id FROM "+list+".processlist WHERE user = '"+p.user+"'")
+	rows, err := p.db.QueryContext(ctx, "SELECT id FROM "+processList(p.edition)+" WHERE user = '"+p.user+"'")
 	if err != nil {
 		return
 	}
