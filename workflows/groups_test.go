@@ -3,6 +3,7 @@ package workflows
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -55,11 +56,10 @@ func tableError(d fault.Definition, stoppedAt *position.Position) error {
 
 // failOnce fails the first box of group 0 with an error of one table.
 func failOnce(b *bench, played *recorded[contract.ApplyIn], stoppedAt *position.Position) {
-	failed := false
+	var failed atomic.Bool
 	stub(b, contract.ApplyBinlog).After(10 * time.Second).Return(func(_ context.Context, in contract.ApplyIn) (contract.ApplyOut, error) {
 		played.add(in)
-		if in.Group == 0 && !failed {
-			failed = true
+		if in.Group == 0 && !failed.Swap(true) {
 			return contract.ApplyOut{}, tableError(fault.ValueRefused, stoppedAt)
 		}
 		return contract.ApplyOut{Applied: at(900), Drained: in.Stop != nil}, nil
@@ -205,19 +205,17 @@ func TestGroups_ARetryInTheCopyMergesAtOnce(t *testing.T) {
 		s.Spec.Type = task.Full
 	}} {
 		b := newBench(t)
-		first := true
+		var failed, merged atomic.Bool
 		stub(b, contract.CopyLane).After(time.Minute).Return(func(_ context.Context, in contract.CopyLaneIn) (contract.CopyLaneOut, error) {
 			require.Zero(t, in.Group)
-			if first {
-				first = false
+			if !failed.Swap(true) {
 				return contract.CopyLaneOut{}, tableError(fault.ValueRefused, nil)
 			}
 			return contract.CopyLaneOut{Done: true}, nil
 		})
 		stub(b, contract.ParkTables).Return(contract.ParkOut{Position: at(100)}, nil)
-		merged := false
 		stub(b, contract.MergeGroup).Return(func(context.Context, contract.MergeIn) (contract.MergeOut, error) {
-			merged = true
+			merged.Store(true)
 			return contract.MergeOut{}, nil
 		})
 		b.usual()
@@ -226,7 +224,7 @@ func TestGroups_ARetryInTheCopyMergesAtOnce(t *testing.T) {
 		b.at(98*time.Second, func() {
 			require.Empty(t, b.view().Groups, name)
 			require.Equal(t, lifecycle.FullStarted, b.view().Status)
-			require.True(t, merged)
+			require.True(t, merged.Load())
 		})
 		if name != "full only" {
 			after(b, time.Hour, contract.UpdateStop, contract.StopRequest{Command: byAlice}, b.accepted("stop"))
