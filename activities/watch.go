@@ -137,6 +137,7 @@ type watcher struct {
 
 	last   contract.WatchBeat
 	looked time.Time // at the binlog
+	copy   foretell
 }
 
 // copying says whether the apply, which judges statements itself, has not begun yet.
@@ -158,6 +159,7 @@ func (w *watcher) look(ctx context.Context) (contract.WatchBeat, error) {
 		beat.Progress.RowsRate = float64(beat.Progress.RowsDone-w.last.Progress.RowsDone) / passed
 		beat.Progress.BytesRate = float64(beat.Progress.BytesDone-w.last.Progress.BytesDone) / passed
 	}
+	beat.Progress.Remaining = int64(w.copy.remaining(beat.At, beat.Progress).Seconds())
 	if w.t.Spec.Type == task.FullIncremental {
 		if beat.At.Sub(w.looked) < binlogEvery {
 			beat.Head, beat.GapBytes, beat.PurgeAt, beat.Warnings = w.last.Head, w.last.GapBytes, w.last.PurgeAt, w.last.Warnings

@@ -153,9 +153,8 @@ func renderProgress(t *api.Task, p contract.CopyProgress) {
 	f.Percent = &percent
 	if percent < 100 {
 		f.RowsPerSecond, f.BytesPerSecond = &p.RowsRate, &p.BytesRate
-		if p.RowsRate > 0 && p.RowsEstimated > p.RowsDone {
-			remaining := int64(float64(p.RowsEstimated-p.RowsDone) / p.RowsRate)
-			f.RemainingSeconds = &remaining
+		if p.Remaining > 0 {
+			f.RemainingSeconds = &p.Remaining
 		}
 	}
 	if t.Phase == string(lifecycle.PhaseFull) {

@@ -71,6 +71,8 @@ type CopyProgress struct {
 	Tables         int     `json:"tables"`
 	RowsRate       float64 `json:"rows_per_second"`
 	BytesRate      float64 `json:"bytes_per_second"`
+	// Remaining is how many seconds the copy still takes; 0: not known.
+	Remaining int64 `json:"remaining_seconds,omitempty"`
 }
 
 // CompareBeat is CompareTables' heartbeat.
