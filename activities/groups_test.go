@@ -14,6 +14,7 @@ import (
 
 	"shardlift/internal/checkpoint"
 	"shardlift/internal/contract"
+	"shardlift/internal/ddmsim/simtest"
 	"shardlift/internal/destination"
 	"shardlift/internal/fault"
 	"shardlift/internal/position"
@@ -32,15 +33,34 @@ type parted struct {
 	seed uint64
 	from *sql.DB
 	dest *sql.DB
+	rule string // of sharding
 }
 
-const partedRows = 40
+const (
+	partedRows = 40
+	// behindDDM stands for a sharded destination, from mysql97.
+	behindDDM = "ddm"
+)
 
 func newParted(t *testing.T, server string, change ...func(*task.File)) *parted {
 	t.Helper()
 	t.Parallel()
+	var sim *simtest.Sim
+	if server == behindDDM {
+		server, sim = "mysql97", simtest.Start(t, 4)
+		change = append(change, func(f *task.File) {
+			f.Destination.Host, f.Destination.Port, f.Destination.User, f.Destination.Password = sim.Host, sim.Port, sim.User, sim.Password
+			f.Destination.Kind, f.Destination.MetadataSchema, f.Objects[0].To = "auto", sim.Schema, sim.Schema
+		})
+	}
 	p := &parted{rig: rigOn(t, testdb.Get(t, server), change...)}
-	p.from, p.dest = p.server.DB(t, p.source), p.server.DB(t, p.to)
+	p.from = p.server.DB(t, p.source)
+	if sim != nil {
+		p.to, p.dest = sim.Schema, sim.DB(t)
+		p.rule = " DBPARTITION BY HASH(id)"
+	} else {
+		p.dest = p.server.DB(t, p.to)
+	}
 	for _, name := range []string{"a", "b", "c"} {
 		p.table(name)
 	}
@@ -48,8 +68,9 @@ func newParted(t *testing.T, server string, change ...func(*task.File)) *parted 
 }
 
 func (p *parted) table(name string) {
-	p.run("CREATE TABLE "+name+" (id INT PRIMARY KEY, u INT, v VARCHAR(20), UNIQUE KEY (u)) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci",
-		"CREATE TABLE `"+p.to+"`."+name+" LIKE "+name)
+	create := "CREATE TABLE " + name + " (id INT PRIMARY KEY, u INT, v VARCHAR(20), UNIQUE KEY (u)) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci"
+	p.run(create)
+	p.destExec(create + p.rule)
 	values := make([]string, partedRows)
 	for i := range partedRows {
 		values[i] = fmt.Sprintf("(%d, %d, 'first')", i, 1000+i)
@@ -84,7 +105,17 @@ func (p *parted) copyGroup(group int, deleteFirst bool) {
 	require.True(p.t, out.Done)
 }
 
-func (p *parted) head() position.Position { return must(p.rig, p.ReadHead, p.ref).Position }
+// head asks again where the server has passing trouble: others use it, too.
+func (p *parted) head() position.Position {
+	p.t.Helper()
+	var out contract.HeadOut
+	require.Eventually(p.t, func() bool {
+		var err error
+		out, err = do(p.rig, p.ReadHead, p.ref)
+		return err == nil
+	}, 30*time.Second, 100*time.Millisecond)
+	return out.Position
+}
 
 func (p *parted) start() {
 	p.planAll()
@@ -259,6 +290,24 @@ func TestGroups_AParkedTableCatchesUpAndMerges(t *testing.T) {
 			require.True(t, again.Drained, "a group that is no more")
 		})
 	}
+}
+
+// TestGroups_OnAShardedDestination is the whole way on a sharded destination: the
+// copy anew, the catch-up and the merge with marks on every shard.
+func TestGroups_OnAShardedDestination(t *testing.T) {
+	p := newParted(t, behindDDM)
+	p.start()
+	p.storm(20, all...)
+	p.apply(0)
+	p.park(1, "b")
+	p.storm(20, all...)
+	p.apply(0)
+	p.equal("a", "c")
+	p.recopy(1, true)
+	p.merge(1)
+	p.storm(20, all...)
+	p.apply(0)
+	p.equal(all...)
 }
 
 // TestGroups_TheGroupMayBeBehind: the merge goes back to the group's position, and

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"shardlift/internal/fault"
@@ -247,9 +248,7 @@ func (s *Store) raiseMarks(ctx context.Context, own *Fence, c *Checkpoint) (err 
 		return err
 	}
 	marks, base := map[string]int64{}, map[string]int64{}
-	for name, counter := range c.Marks {
-		marks[name] = counter
-	}
+	maps.Copy(marks, c.Marks)
 	for p, m := range found {
 		if m.Counter < c.Marks[p.String()] {
 			continue
