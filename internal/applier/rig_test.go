@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"shardlift/internal/binlog"
@@ -106,7 +107,7 @@ func newRig(t *testing.T, sourceName string, sharded bool, create map[string]str
 		r.tables[f.Name] = f
 		names = append(names, f.Name)
 	}
-	r.store, err = checkpoint.Open(t.Context(), r.dst, r.to, "task1")
+	r.store, err = checkpoint.Open(t.Context(), r.dst, r.to, uuid.NewString())
 	require.NoError(t, err)
 	r.from, err = r.source.StartPosition(t.Context(), names)
 	require.NoError(t, err)

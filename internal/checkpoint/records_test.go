@@ -181,7 +181,7 @@ func TestComparison_IsAnsweredInPages(t *testing.T) {
 func TestDrop_RemovesEverythingOfTheTaskAndNothingElse(t *testing.T) {
 	p := newPlace(t, "mysql97")
 	p.exec(t, "CREATE TABLE shardlift_mine (id INT)") // a user's, whatever its name
-	one, two := p.store(t, "t1"), p.store(t, "t2")
+	one, two := p.store(t, "ends"), p.store(t, "stays")
 	for _, s := range []*Store{one, two} {
 		require.NoError(t, s.PutTables(t.Context(), planOf(2)))
 		require.NoError(t, s.AddChunks(t.Context(), chunksOf(1, 1, 2)))
@@ -191,20 +191,20 @@ func TestDrop_RemovesEverythingOfTheTaskAndNothingElse(t *testing.T) {
 	}
 	require.NoError(t, one.Drop(t.Context()))
 	for _, name := range append(ofTask(), tableTask, tableFence) {
-		require.Zero(t, p.count(t, "SELECT COUNT(*) FROM "+prefix+name+" WHERE task = 't1'"), name)
+		require.Zero(t, p.count(t, "SELECT COUNT(*) FROM "+prefix+name+" WHERE task = 'ends'"), name)
 	}
 	left, err := two.Unfinished(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, 4, left)
-	require.EqualValues(t, 1, p.count(t, "SELECT COUNT(*) FROM shardlift_fence WHERE task = 't2'"))
+	require.EqualValues(t, 1, p.count(t, "SELECT COUNT(*) FROM shardlift_fence WHERE task = 'stays'"))
 
 	require.NoError(t, two.Drop(t.Context()))
 	require.NoError(t, two.Drop(t.Context()), "again")
 	require.EqualValues(t, 1, p.count(t, "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE()"))
-	_, ok, err := Existing(t.Context(), p.d, p.schema, "t2")
+	_, ok, err := Existing(t.Context(), p.d, p.schema, "stays")
 	require.NoError(t, err)
 	require.False(t, ok)
-	p.store(t, "t3") // and it can begin anew
+	p.store(t, "anew") // and it can begin anew
 }
 
 // TestDrop_LeavesWhatAnotherTaskIsAboutToUse: a task that has prepared its fence
@@ -215,10 +215,10 @@ func TestDrop_LeavesWhatAnotherTaskIsAboutToUse(t *testing.T) {
 	server := testdb.Get(t, "mysql97")
 	other.schema = server.Schema(t)
 	other.db = server.DB(t, other.schema)
-	begins := other.store(t, "t1")
+	begins := other.store(t, "begins")
 	require.NoError(t, begins.PrepareFences(t.Context(), []string{other.schema}))
 
-	ends := mine.store(t, "t1")
+	ends := mine.store(t, "left")
 	require.NoError(t, ends.PutTables(t.Context(), planOf(1)))
 	acquire(t, ends, mine, "apply/0", Token{1, 1, 1})
 	require.NoError(t, ends.Drop(t.Context()))

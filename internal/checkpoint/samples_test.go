@@ -17,31 +17,31 @@ func TestSamples_BelongToTheTaskAndGoWithIt(t *testing.T) {
 		require.NoError(t, err)
 		return out
 	}
-	require.Empty(t, read("t1", "a"))
-	require.NoError(t, KeepSamples(ctx, d, p.schema, "t1", "a", nil))
+	require.Empty(t, read("sampled", "a"))
+	require.NoError(t, KeepSamples(ctx, d, p.schema, "sampled", "a", nil))
 	require.Zero(t, p.count(t, "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()"), "nothing is made for nothing")
-	require.NoError(t, DropSamples(ctx, d, p.schema, "t1"))
+	require.NoError(t, DropSamples(ctx, d, p.schema, "sampled"))
 
 	first := []Sample{{Object: "s.t.c", Keys: []string{"id=1", `it's \ é`}}}
 	second := []Sample{{Object: "s.t.c", Keys: []string{"id=2"}}}
-	require.NoError(t, KeepSamples(ctx, d, p.schema, "t1", "a", first))
-	require.Equal(t, first, read("t1", "a"))
-	require.NoError(t, KeepSamples(ctx, d, p.schema, "t1", "a", second))
-	require.NoError(t, KeepSamples(ctx, d, p.schema, "t2", "a", first))
-	require.Equal(t, second, read("t1", "a"))
-	require.Empty(t, read("t1", "b"))
-	all, err := AllSamples(ctx, d, p.schema, "t1")
+	require.NoError(t, KeepSamples(ctx, d, p.schema, "sampled", "a", first))
+	require.Equal(t, first, read("sampled", "a"))
+	require.NoError(t, KeepSamples(ctx, d, p.schema, "sampled", "a", second))
+	require.NoError(t, KeepSamples(ctx, d, p.schema, "other", "a", first))
+	require.Equal(t, second, read("sampled", "a"))
+	require.Empty(t, read("sampled", "b"))
+	all, err := AllSamples(ctx, d, p.schema, "sampled")
 	require.NoError(t, err)
 	require.Equal(t, map[string][]Sample{"a": second}, all)
-	require.NoError(t, KeepSamples(ctx, d, p.schema, "t1", "a", nil))
-	require.Empty(t, read("t1", "a"))
+	require.NoError(t, KeepSamples(ctx, d, p.schema, "sampled", "a", nil))
+	require.Empty(t, read("sampled", "a"))
 
 	// With a task that started, and with one that never did.
-	require.NoError(t, KeepSamples(ctx, d, p.schema, "t1", "a", first))
-	require.NoError(t, p.store(t, "t1").Drop(ctx))
-	require.Empty(t, read("t1", "a"))
-	require.Equal(t, first, read("t2", "a"))
-	require.NoError(t, DropSamples(ctx, d, p.schema, "t2"))
+	require.NoError(t, KeepSamples(ctx, d, p.schema, "sampled", "a", first))
+	require.NoError(t, p.store(t, "sampled").Drop(ctx))
+	require.Empty(t, read("sampled", "a"))
+	require.Equal(t, first, read("other", "a"))
+	require.NoError(t, DropSamples(ctx, d, p.schema, "other"))
 	require.Zero(t, p.count(t, "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()"))
 }
 

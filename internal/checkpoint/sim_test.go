@@ -32,8 +32,8 @@ func newSim(t *testing.T, options ...simtest.Option) (*simtest.Sim, place) {
 
 func TestStore_WorksBehindDDM(t *testing.T) {
 	sim, p := newSim(t)
-	s := p.store(t, "t1")
-	p.store(t, "t1")
+	s := p.store(t, "behind")
+	p.store(t, "behind")
 	require.NoError(t, s.PutTables(t.Context(), planOf(2)))
 	require.NoError(t, s.AddChunks(t.Context(), chunksOf(1, 1, 5)))
 	f := acquire(t, s, p, "copy/0", Token{1, 1, 1})

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
@@ -91,7 +92,7 @@ func newRigOn(t *testing.T, server, node *testdb.Server, sharded bool, chunkRows
 	r.dst, err = destination.Open(t.Context(), to, "auto")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, r.dst.Close()) })
-	r.store, err = checkpoint.Open(t.Context(), r.dst, r.to, "task1")
+	r.store, err = checkpoint.Open(t.Context(), r.dst, r.to, uuid.NewString())
 	require.NoError(t, err)
 	r.selection = selection.Selection{{Schema: schema, To: r.to}}
 	r.plan(r.selection, chunkRows)

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
@@ -118,7 +119,7 @@ func (m *move) plan(rows int64) {
 		m.names = append(m.names, f.Name.Table)
 		names = append(names, f.Name)
 	}
-	m.store, err = checkpoint.Open(ctx, m.dst, cmp.Or(m.to.metadata, m.to.schema), "task1")
+	m.store, err = checkpoint.Open(ctx, m.dst, cmp.Or(m.to.metadata, m.to.schema), uuid.NewString())
 	require.NoError(m.t, err)
 	m.start, err = m.source.StartPosition(ctx, names)
 	require.NoError(m.t, err)
