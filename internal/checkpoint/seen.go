@@ -17,14 +17,15 @@ type lowSeen struct {
 }
 
 // NoteSeen keeps, before rows of a claimed chunk are written, what they may show
-// of the source. Fault Fenced when the chunk is no longer this attempt's.
+// of the source. Fault Fenced when the chunk is no longer this attempt's; one that
+// is done is read again when the answer to its end was lost.
 func (s *Store) NoteSeen(ctx context.Context, f *Fence, c Chunk, seen position.Position) error {
 	value, err := body(lowSeen{c.Low, &seen})
 	if err != nil {
 		return err
 	}
-	n, err := s.exec(ctx, fmt.Sprintf("UPDATE %s SET low = %s, counter = counter + 1 WHERE task = %s AND no = %d AND state = %d AND token = %s",
-		s.t(tableChunk), value, s.task, c.No, ChunkClaimed, str(f.token.String())))
+	n, err := s.exec(ctx, fmt.Sprintf("UPDATE %s SET low = %s, counter = counter + 1 WHERE task = %s AND no = %d AND state IN (%d, %d) AND token = %s",
+		s.t(tableChunk), value, s.task, c.No, ChunkClaimed, ChunkDone, str(f.token.String())))
 	if err == nil && n == 0 {
 		err = fault.Fenced.New(f.unit, "chunk %d", c.No)
 	}
