@@ -43,7 +43,7 @@ func TestRules_NameTestsThatExist(t *testing.T) {
 			}
 		}
 	}
-	want := []string{"The fence", "Servers that fail"}
+	want := []string{"The fence", "Servers that fail", "Apply groups ([0011](decisions/0011-apply-groups.md))"}
 	for i := range 13 {
 		want = append(want, fmt.Sprintf("Rule %d", i+1))
 	}
