@@ -77,6 +77,9 @@ func (a *Activities) copyLane(ctx context.Context, t *resolved, in contract.Copy
 	if err != nil {
 		return out, err
 	}
+	if err := s.CheckPlan(ctx, in.Group, in.Epoch); err != nil {
+		return out, err
+	}
 	tables, err := s.Tables(ctx)
 	if err != nil {
 		return out, err
@@ -95,6 +98,9 @@ func (a *Activities) copyLane(ctx context.Context, t *resolved, in contract.Copy
 		})
 		return err
 	})
+	if err == nil && out.Done { // the plan may have gone meanwhile, and "nothing is left" with it
+		err = s.CheckPlan(ctx, in.Group, in.Epoch)
+	}
 	return out, err
 }
 

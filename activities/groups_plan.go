@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -24,7 +25,12 @@ func (a *Activities) PlanGroup(ctx context.Context, in contract.PlanGroupIn) (co
 			return err
 		}
 		defer func() { _ = src.Close() }()
-		p := &planner{t: r.task, src: src, dst: r.dst, store: r.store, step: r.step, group: in.Group}
+		turn, end, err := r.store.Turn(ctx, checkpoint.Token{Box: r.token.Box, Attempt: r.token.Attempt})
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, end(ctx)) }()
+		p := &planner{t: r.task, src: src, dst: r.dst, store: turn, step: r.step, group: in.Group}
 		of, err := r.acquire(ctx, checkpoint.ApplyUnit(in.Group))
 		if err != nil {
 			return err

@@ -12,7 +12,6 @@ import (
 	"shardlift/internal/checkpoint"
 	"shardlift/internal/contract"
 	"shardlift/internal/destination"
-	"shardlift/internal/dialect"
 	"shardlift/internal/fault"
 	"shardlift/internal/task"
 )
@@ -37,12 +36,18 @@ func (a *Activities) ResetTask(ctx context.Context, in contract.ResetIn) (contra
 		return contract.Nothing{}, err
 	}
 	work, step := begin(ctx)
-	err = a.withStore(work, t, func(d *destination.Destination, s *checkpoint.Store) error {
+	token := planToken(in.Owner, activity.GetInfo(ctx).Attempt)
+	err = a.withStore(work, t, func(_ *destination.Destination, s *checkpoint.Store) (err error) {
+		s, end, err := s.Turn(work, token)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, end(work)) }()
 		if _, err := s.NewEpoch(work); err != nil {
 			return err
 		}
 		if in.Truncate {
-			if err := truncate(work, d, s, step); err != nil {
+			if err := truncate(work, s, step); err != nil {
 				return err
 			}
 		}
@@ -55,16 +60,20 @@ func (a *Activities) ResetTask(ctx context.Context, in contract.ResetIn) (contra
 	return contract.Nothing{}, step.end(err)
 }
 
+// planToken orders the attempts at a plan or a reset.
+func planToken(o contract.Owner, attempt int32) checkpoint.Token {
+	return checkpoint.Token{Box: o.Box, Attempt: attempt}
+}
+
 // truncate empties the destination tables of the plan.
-func truncate(ctx context.Context, d *destination.Destination, s *checkpoint.Store, step *step) error {
+func truncate(ctx context.Context, s *checkpoint.Store, step *step) error {
 	tables, err := s.Tables(ctx)
 	if err != nil {
 		return err
 	}
 	for _, t := range tables {
-		statement := "TRUNCATE TABLE " + dialect.QuoteName(t.Destination.Table)
-		if err := d.Define(ctx, t.Destination.Schema, statement); err != nil {
-			return fmt.Errorf("truncate %s: %w", t.Destination, err)
+		if err := s.Truncate(ctx, t.Destination); err != nil {
+			return err
 		}
 		step.moved()
 	}

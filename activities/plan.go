@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -46,7 +47,7 @@ func (a *Activities) PlanCopy(ctx context.Context, in contract.PlanCopyIn) (cont
 		return contract.PlanCopyOut{}, err
 	}
 	work, step := begin(ctx)
-	out, err := a.plan(work, t, formerPlan(ctx), step)
+	out, err := a.plan(work, t, planToken(in.Owner, activity.GetInfo(ctx).Attempt), formerPlan(ctx), step)
 	return out, step.end(err)
 }
 
@@ -58,7 +59,7 @@ func formerPlan(ctx context.Context) (b contract.PlanBeat) {
 	return b
 }
 
-func (a *Activities) plan(ctx context.Context, t *resolved, former contract.PlanBeat, step *step) (out contract.PlanCopyOut, err error) {
+func (a *Activities) plan(ctx context.Context, t *resolved, token checkpoint.Token, former contract.PlanBeat, step *step) (out contract.PlanCopyOut, err error) {
 	d, s, err := openStore(ctx, t, shortConnections)
 	if err != nil {
 		return contract.PlanCopyOut{}, err
@@ -70,7 +71,12 @@ func (a *Activities) plan(ctx context.Context, t *resolved, former contract.Plan
 		return contract.PlanCopyOut{}, err
 	}
 	defer func() { _ = src.Close() }()
-	p := &planner{t: t, src: src, dst: d, store: s, step: step, beat: former}
+	turn, end, err := s.Turn(ctx, token)
+	if err != nil {
+		return contract.PlanCopyOut{}, err
+	}
+	defer func() { err = errors.Join(err, end(ctx)) }()
+	p := &planner{t: t, src: src, dst: d, store: turn, step: step, beat: former}
 	// A plan is carried on only when everything but its chunks was stored: the
 	// epoch is taken last but for them.
 	epoch, err := s.Epoch(ctx)

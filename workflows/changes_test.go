@@ -43,7 +43,7 @@ func TestMigration_ResetBeginsAnew(t *testing.T) {
 		b.ended()
 		require.Len(t, itemIn.all(), 2)
 		require.Equal(t, !truncate, itemIn.all()[0].AfterReset)
-		require.Equal(t, []contract.PlanCopyIn{{TaskRef: planIn.all()[0].TaskRef, Fresh: true, DeleteFirst: !truncate}}, planIn.all())
+		require.Equal(t, []contract.PlanCopyIn{{TaskRef: planIn.all()[0].TaskRef, Owner: contract.Owner{Box: 2}, Fresh: true, DeleteFirst: !truncate}}, planIn.all())
 	}
 }
 

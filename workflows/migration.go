@@ -250,6 +250,12 @@ func (m *migration) ref() contract.TaskRef {
 	return contract.TaskRef{TaskID: m.in.TaskID, Revision: m.Revision}
 }
 
+// planner numbers the next plan or reset.
+func (m *migration) planner() contract.Owner {
+	m.Box++
+	return contract.Owner{Box: m.Box}
+}
+
 // owner numbers the next box of the apply. The operator's word on fences is
 // good for one box.
 func (m *migration) owner() contract.Owner {

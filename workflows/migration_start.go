@@ -26,7 +26,7 @@ func (m *migration) startPhase(ctx workflow.Context) error {
 		m.PrecheckFirst = false
 	}
 	plan, err := call(ctx, m.place, contract.PlanCopy, "take the start position, cut the tables into chunks",
-		contract.PlanCopyIn{TaskRef: m.ref(), Fresh: true, DeleteFirst: m.DeleteFirst})
+		contract.PlanCopyIn{TaskRef: m.ref(), Owner: m.planner(), Fresh: true, DeleteFirst: m.DeleteFirst})
 	if err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ func (m *migration) reset(ctx workflow.Context) error {
 		summary = "clear progress and the destination's tables"
 	}
 	in := *m.Reset
-	in.TaskRef = m.ref()
+	in.TaskRef, in.Owner = m.ref(), m.planner()
 	if _, err := call(ctx, m.place, contract.ResetTask, summary, in); err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"shardlift/internal/contract"
+	"shardlift/internal/fault"
 	"shardlift/internal/table"
 )
 
@@ -153,6 +154,31 @@ func (s *Store) SetPlanned(ctx context.Context, no int) error {
 	}
 	if err != nil {
 		return fmt.Errorf("note table %d as planned: %w", no, err)
+	}
+	return nil
+}
+
+// CheckPlan says whether the plan of a group is whole: the data node that keeps the
+// metadata may come back from before it was. Fault LostCopy when it is not.
+func (s *Store) CheckPlan(ctx context.Context, group int, epoch int64) error {
+	now, err := s.Epoch(ctx)
+	if err != nil {
+		return fmt.Errorf("check the plan: %w", err)
+	}
+	if now < epoch {
+		return fault.LostCopy.New("plan", "the metadata is of epoch %d, this is %d", now, epoch)
+	}
+	members, err := s.members(ctx, group, "no")
+	if err != nil {
+		return fmt.Errorf("check the plan: %w", err)
+	}
+	var tables, open int
+	query := fmt.Sprintf("SELECT COUNT(*), COALESCE(SUM(CASE WHEN planned = 0 THEN 1 ELSE 0 END), 0) FROM %s WHERE task = %s%s", s.t(tableTable), s.task, members)
+	if err := s.one(ctx, query, &tables, &open); err != nil {
+		return fmt.Errorf("check the plan: %w", err)
+	}
+	if tables == 0 || open > 0 {
+		return fault.LostCopy.New("plan", "%d tables, %d of them without all their chunks", tables, open)
 	}
 	return nil
 }

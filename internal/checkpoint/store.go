@@ -23,6 +23,8 @@ type Store struct {
 	schema string
 	taskID string
 	task   literal
+	// turn is what every change is made under, nil for none.
+	turn *turn
 }
 
 var taskName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
@@ -80,8 +82,15 @@ func newStore(d *destination.Destination, schema, taskID string) (*Store, error)
 func (s *Store) t(name string) string { return dialect.QuoteName(s.schema, prefix+name) }
 
 // exec runs one statement and returns the affected rows.
-func (s *Store) exec(ctx context.Context, statement string) (int64, error) {
-	return run(ctx, s.d.DB(), statement)
+func (s *Store) exec(ctx context.Context, statement string) (n int64, err error) {
+	if s.turn == nil {
+		return run(ctx, s.d.DB(), statement)
+	}
+	err = s.transaction(ctx, func(tx *sql.Tx) error {
+		n, err = run(ctx, tx, statement)
+		return err
+	})
+	return n, err
 }
 
 type execer interface {
@@ -152,9 +161,9 @@ const conflicts = 10
 // transaction runs f in one transaction and repeats it after lock conflicts.
 func (s *Store) transaction(ctx context.Context, f func(tx *sql.Tx) error) error {
 	return retryConflict(ctx, func() error {
-		tx, err := s.d.DB().BeginTx(ctx, nil)
+		tx, err := s.begin(ctx)
 		if err != nil {
-			return mysqlconn.Fault(err, "metadata")
+			return err
 		}
 		if err := f(tx); err != nil {
 			_ = tx.Rollback()

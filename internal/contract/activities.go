@@ -58,6 +58,7 @@ type Nothing struct{}
 // same epoch only plans what is missing.
 type PlanCopyIn struct {
 	TaskRef
+	Owner
 	// Fresh is set for the first plan of a task and after a reset: a new epoch is issued.
 	Fresh bool `json:"fresh"`
 	// DeleteFirst: the destination was not empty (after a reset): each chunk deletes its range before it writes.
@@ -185,6 +186,7 @@ type LimitsIn struct {
 // ResetIn clears the task's progress; with Truncate the destination tables too.
 type ResetIn struct {
 	TaskRef
+	Owner
 	Truncate bool `json:"truncate,omitempty"`
 }
 

@@ -42,16 +42,16 @@ func (d *Destination) Session(ctx context.Context) (*Session, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	if s.id, err = d.connectionID(ctx, conn); err != nil {
+	if s.id, err = d.ConnectionID(ctx, conn); err != nil {
 		return nil, errors.Join(fmt.Errorf("ask the connection id: %w", err), s.Close())
 	}
 	return s, nil
 }
 
-// connectionID is "<id>" or "<id>.<hash>", where the hash is of the client's
+// ConnectionID names a connection for Kill: it is "<id>" or "<id>.<hash>", where the hash is of the client's
 // address as the server sees it: an id that was given again to somebody else
 // is then not taken for ours.
-func (d *Destination) connectionID(ctx context.Context, conn *sql.Conn) (string, error) {
+func (d *Destination) ConnectionID(ctx context.Context, conn *sql.Conn) (string, error) {
 	var id uint64
 	if err := conn.QueryRowContext(ctx, "SELECT CONNECTION_ID()").Scan(&id); err != nil {
 		return "", mysqlconn.Fault(err, "destination")
