@@ -48,7 +48,7 @@ func asked(t *testing.T) (length time.Duration, seed uint64) {
 // an attempt does, its connections included.
 func TestSoak_SchedulesConverge(t *testing.T) {
 	length, seed := asked(t)
-	reached := soak(t, seeds(length, seed, 25), false)
+	reached := soak(t, seeds(length, seed, 18), false)
 	if seed == 0 && !t.Failed() {
 		for _, p := range points() {
 			_, ok := reached.Load(p)
@@ -61,7 +61,7 @@ func TestSoak_SchedulesConverge(t *testing.T) {
 // (SIGKILL) and stopped (SIGSTOP).
 func TestSoak_KilledProcessesConverge(t *testing.T) {
 	length, seed := asked(t)
-	soak(t, seeds(length, seed, 8), true)
+	soak(t, seeds(length, seed, 6), true)
 }
 
 // soak runs schedules on two places at a time, as many as the servers have
