@@ -220,7 +220,7 @@ func (s *Store) Differences(ctx context.Context, comparison, after string, limit
 }
 
 // answerTables bounds the tables of one page of an answer.
-const answerTables = 1000
+const answerTables = 200
 
 // Answer puts a comparison together for InspectDifferences: its tables (after
 // is "t<no>" for the next page of tables, a cursor of Differences for rows).
