@@ -70,6 +70,7 @@ func (a *Activities) copyLane(ctx context.Context, t *resolved, in contract.Copy
 	if err := checkSeen(ctx, src, s); err != nil {
 		return out, err
 	}
+	src.Rest() // many lanes start at once, and each looks into the binlog
 	err = binlog.CheckBirth(ctx, binlog.Config{
 		Conn: mysqlconn.FromEndpoint(t.Source), Capabilities: src.Capabilities(),
 		ServerID: binlog.ServerID(t.TaskID, copyGroup-in.Lane), From: needed,

@@ -30,6 +30,7 @@ func Stamp(ctx context.Context, c Config) (position.Position, error) {
 // the file's end.
 func birth(ctx context.Context, c Config) (uint32, error) {
 	c.From.GTID = nil
+	c.onlyWhatIsThere = true
 	offset, _ := startOffset(c.From)
 	f, err := openFeed(ctx, c, c.From.File, offset)
 	if err != nil {

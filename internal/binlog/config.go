@@ -47,6 +47,19 @@ type Config struct {
 	// UndoBytes bounds the changes of one transaction that can be taken back,
 	// default 32 MiB.
 	UndoBytes int
+
+	// onlyWhatIsThere has the source end the dump by itself instead of waiting for
+	// more, and so for its next heartbeat after this side has hung up.
+	onlyWhatIsThere bool
+}
+
+// dumpFlag is the flag of COM_BINLOG_DUMP.
+func (c Config) dumpFlag() uint16 {
+	const nonBlock = 1 // BINLOG_DUMP_NON_BLOCK
+	if c.onlyWhatIsThere {
+		return nonBlock
+	}
+	return 0
 }
 
 func (c Config) withDefaults() Config {

@@ -82,7 +82,7 @@ func openFeed(ctx context.Context, c Config, file string, offset uint32) (f *syn
 		Host: c.Conn.Host, Port: uint16(c.Conn.Port), User: c.Conn.User, Password: c.Conn.Password.Reveal(),
 		Localhost: "shardlift", TLSConfig: encryption, Dialer: f.connections.dialContext,
 		RawModeEnabled: true, VerifyChecksum: true, DiscardGTIDSet: true,
-		HeartbeatPeriod: c.Heartbeat, DisableRetrySync: true, EventCacheCount: 1,
+		HeartbeatPeriod: c.Heartbeat, DisableRetrySync: true, EventCacheCount: 1, DumpCommandFlag: c.dumpFlag(),
 		SynchronousEventHandler: f, Option: func(conn *client.Conn) error { f.refusal = f.prepare(conn, c.From); return f.refusal },
 		// The syncer logs host and user.
 		Logger: slog.New(slog.DiscardHandler),

@@ -20,6 +20,7 @@ type Source struct {
 	db           *sql.DB
 	capabilities mysqlconn.Capabilities
 	pin          *pin
+	budget       int
 }
 
 // pin is what new connections have to prove; nil inside until Pin.
@@ -54,7 +55,7 @@ const silence = 10 * time.Minute
 
 // Open opens at most budget connections and finds out what the server is.
 func Open(ctx context.Context, c mysqlconn.Config, budget int) (*Source, error) {
-	s := &Source{pin: &pin{}}
+	s := &Source{pin: &pin{}, budget: budget}
 	c.MaxConnections = budget
 	c.Session = slices.Concat(c.Session, settings())
 	c.OnConnect = s.pin.check
@@ -75,6 +76,13 @@ func Open(ctx context.Context, c mysqlconn.Config, budget int) (*Source, error) 
 
 // Close closes all connections.
 func (s *Source) Close() error { return s.db.Close() }
+
+// Rest closes the connections that nobody uses at the moment, for a dump beside
+// them that has no place of its own in the task's number of connections.
+func (s *Source) Rest() {
+	s.db.SetMaxIdleConns(0)
+	s.db.SetMaxIdleConns(s.budget)
+}
 
 // DB is the pool, for questions of the pre-check.
 func (s *Source) DB() *sql.DB { return s.db }

@@ -9,8 +9,8 @@ import (
 
 // Process is one connection of a server.
 type Process struct {
-	ID                             int64
-	User, Schema, State, Statement string
+	ID                                      int64
+	User, Schema, Command, State, Statement string
 }
 
 // Processes lists a server's connections by SHOW FULL PROCESSLIST: the list of
@@ -45,6 +45,8 @@ func Processes(ctx context.Context, db *sql.DB) (out []Process, err error) {
 				p.User = texts[i].String
 			case "db":
 				p.Schema = texts[i].String
+			case "command":
+				p.Command = texts[i].String
 			case "state":
 				p.State = texts[i].String
 			case "info":
