@@ -154,6 +154,7 @@ func beingParked(g contract.Group) bool {
 // regroup carries out what needs group 0's boxes to have returned: parking and
 // merging. What was interrupted is carried out again.
 func (m *migration) regroup(ctx workflow.Context) error {
+	m.dropLeft(ctx)
 	for {
 		if i := slices.IndexFunc(m.Groups, beingParked); i >= 0 {
 			if err := m.park(ctx, m.Groups[i].No); err != nil {
@@ -187,10 +188,14 @@ func (m *migration) park(ctx workflow.Context, no int) error {
 	return nil
 }
 
-// notParked stops the task with the table's own error, as without the policy.
+// notParked stops the task with the table's own error, as without the policy. The
+// group's row may be on the destination, where group 0 would go on without the
+// table: the group stays, and the next start carries the parking out.
 func (m *migration) notParked(ctx workflow.Context, no int, why contract.ErrorInfo) error {
 	g := *m.group(no)
-	m.Groups = slices.DeleteFunc(m.Groups, func(x contract.Group) bool { return x.No == no })
+	if why.Code == fault.TableUnplanned.Code || m.release < 3 { // found before anything is written
+		m.Groups = slices.DeleteFunc(m.Groups, func(x contract.Group) bool { return x.No == no })
+	}
 	m.record(ctx, system, fmt.Sprintf("%s could not be parked: %s %s", names(g.Tables), why.Code, why.Message))
 	m.tellParked(ctx)
 	return temporal.NewApplicationErrorWithOptions(g.Error.Message, g.Error.Code, temporal.ApplicationErrorOptions{NonRetryable: true, Details: []any{*g.Error}})

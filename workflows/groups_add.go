@@ -81,9 +81,25 @@ func (m *migration) takeBack(ctx workflow.Context, no int, former selection.Sele
 		contract.MergeIn{TaskRef: m.ref(), Owner: m.groupOwner(&contract.Group{}), Group: no})
 	if err != nil {
 		m.warn("the group of tables that were not added may remain in the task's metadata: " + errorInfo(free, err).Code)
+		if m.release >= 3 {
+			m.Left = append(m.Left, no)
+		}
 	}
 	m.Spec.Objects = former
 	m.newRevision()
+}
+
+// dropLeft removes groups that additions have left: the source's binlog would be
+// needed from their positions. What cannot be removed yet is no reason to wait.
+func (m *migration) dropLeft(ctx workflow.Context) {
+	for _, no := range slices.Clone(m.Left) {
+		_, err := callBriefly(ctx, m.place, answerLimit, contract.DropGroup, "take an addition back",
+			contract.MergeIn{TaskRef: m.ref(), Owner: m.groupOwner(&contract.Group{}), Group: no})
+		if err != nil {
+			return
+		}
+		m.Left = slices.DeleteFunc(m.Left, func(n int) bool { return n == no })
+	}
 }
 
 // newRevision keeps the pre-check: it is that of the start.

@@ -147,6 +147,29 @@ func TestGroups_AnAdditionThatFailsLeavesNothing(t *testing.T) {
 	}
 }
 
+// TestGroups_WhatAnAdditionLeftIsDroppedLater: the destination is away when an
+// addition is taken back; the next start of a box removes the group.
+func TestGroups_WhatAnAdditionLeftIsDroppedLater(t *testing.T) {
+	b := newBench(t)
+	var dropped recorded[int]
+	stub(b, contract.ListPrecheckItems).Return(itemsOfTables(), nil)
+	stub(b, contract.PlanGroup).Return(contract.PlanCopyOut{}, applicationError(fault.NothingToMove))
+	stub(b, contract.DropGroup).Return(func(_ context.Context, in contract.MergeIn) (contract.Nothing, error) {
+		if dropped.add(in.Group) < 3 {
+			return contract.Nothing{}, applicationError(fault.ServerReadOnly)
+		}
+		return contract.Nothing{}, nil
+	})
+	b.usual()
+	after(b, time.Minute, contract.UpdateTables, addition("crm", "people"), b.refused(fault.NothingToMove))
+	b.at(30*time.Minute, func() { require.Equal(t, []int{1}, dropped.all()) })
+	b.at(4*time.Hour, func() { require.Equal(t, []int{1, 1, 1}, dropped.all()) })
+	after(b, 5*time.Hour, contract.UpdateStop, contract.StopRequest{Command: byAlice}, b.accepted("stop"))
+	b.run(b.input(copied))
+	b.ended()
+	require.Equal(t, []int{1, 1, 1}, dropped.all())
+}
+
 func addition(schema, name string) contract.TablesRequest {
 	return contract.TablesRequest{
 		Command: byAlice, Kind: contract.TablesAdd, Tables: []table.Name{{Schema: schema, Table: name}},

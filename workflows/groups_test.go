@@ -185,6 +185,49 @@ func TestGroups_WhatCannotBeParkedStopsTheTaskWithItsOwnError(t *testing.T) {
 	require.Equal(t, ddl, *last.PassDDL)
 }
 
+// TestGroups_AParkingOfUnknownOutcomeIsCarriedOutAgain: a parking may have taken
+// effect before it failed. The task stops with the table's own error, and group 0
+// begins no box before the same group is known to be parked: it would leave out a
+// table that nobody brings back.
+func TestGroups_AParkingOfUnknownOutcomeIsCarriedOutAgain(t *testing.T) {
+	b := newBench(t)
+	var played recorded[contract.ApplyIn]
+	var parkings recorded[int]
+	stub(b, contract.ApplyBinlog).After(10 * time.Second).Return(func(_ context.Context, in contract.ApplyIn) (contract.ApplyOut, error) {
+		if played.add(in) == 1 {
+			return contract.ApplyOut{}, tableError(fault.Divergence, nil)
+		}
+		return contract.ApplyOut{Applied: at(900), Drained: in.Stop != nil}, nil
+	})
+	stub(b, contract.ParkTables).Return(func(_ context.Context, in contract.ParkIn) (contract.ParkOut, error) {
+		if parkings.add(in.Group) == 1 {
+			return contract.ParkOut{}, applicationError(fault.ServerReadOnly)
+		}
+		return contract.ParkOut{Position: at(400), Copied: true}, nil
+	})
+	b.usual()
+	b.at(time.Minute, func() {
+		v := b.view()
+		require.Equal(t, lifecycle.IncreFailed, v.Status)
+		require.Equal(t, fault.Divergence.Code, v.LastError.Code)
+		require.Len(t, v.Groups, 1)
+		require.Len(t, played.all(), 1)
+	})
+	after(b, 3*time.Minute, contract.UpdateResume, contract.ResumeRequest{Command: byAlice}, b.accepted("resume"))
+	b.at(4*time.Minute, func() {
+		v := b.view()
+		require.Equal(t, []int{1, 1}, parkings.all())
+		require.Equal(t, lifecycle.IncreStarted, v.Status)
+		require.Equal(t, at(400), *v.Groups[0].Position)
+		require.Equal(t, 1, v.Groups[0].No)
+	})
+	after(b, 5*time.Minute, contract.UpdateTables, about(contract.TablesRetry), b.accepted("retry"))
+	b.at(10*time.Minute, func() { require.Empty(t, b.view().Groups) })
+	after(b, 11*time.Minute, contract.UpdateStop, contract.StopRequest{Command: byAlice}, b.accepted("stop"))
+	b.run(b.input(copied, parks))
+	b.ended()
+}
+
 func manyGroups(s *state) {
 	parks(s)
 	p := at(400)

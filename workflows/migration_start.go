@@ -59,7 +59,7 @@ func (m *migration) reset(ctx workflow.Context) error {
 	m.StopPosition, m.StopHead, m.SyncPoints = nil, nil, nil
 	m.Progress, m.PurgeAt, m.Alarms = nil, nil, nil
 	m.Comparisons, m.Comparison = nil, nil
-	m.Groups = nil // their numbers are never used again
+	m.Groups, m.Left = nil, nil // their numbers are never used again
 	m.Sequences = contract.SequenceSummary{State: sequencesPending}
 	m.PrecheckFirst = false
 	m.Precheck = precheckState{Wanted: true}

@@ -12,12 +12,13 @@ import (
 // runs that recorded a lower one; testdata/histories holds such runs.
 //
 // Since 2: automatic retries, expiry of failed tasks, the alarm of a purge while
-// nothing watches, notifications.
+// nothing watches, notifications. Since 3: a group stays until it is known what
+// became of its parking, or of the addition that made it.
 const (
 	changeRelease = "release"
 	// changeAlarmsAtOnce: an edit of alarm thresholds alone reaches running steps, too.
 	changeAlarmsAtOnce = "alarms-at-once"
-	release            = 2
+	release            = 3
 )
 
 // Register adds every workflow to a worker under its name in the contract.

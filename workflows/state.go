@@ -64,6 +64,8 @@ type state struct {
 	// Groups are the tables that have a position of their own (docs/decisions/0011); GroupNo counts them.
 	Groups  []contract.Group `json:"groups,omitempty"`
 	GroupNo int              `json:"group_no,omitempty"`
+	// Left are numbers of groups that an addition has left in the metadata when it could not be taken back.
+	Left []int `json:"left,omitempty"`
 	// Progress of the copy and PurgeAt are what WatchSource saw last; PurgeAt only while it does not run.
 	Progress *contract.CopyProgress `json:"progress,omitempty"`
 	PurgeAt  *time.Time             `json:"purge_at,omitempty"`
