@@ -30,7 +30,11 @@ func (a *Activities) PlanGroup(ctx context.Context, in contract.PlanGroupIn) (co
 			return err
 		}
 		defer func() { err = errors.Join(err, end(ctx)) }()
-		p := &planner{t: r.task, src: src, dst: r.dst, store: turn, step: r.step, group: in.Group}
+		p := newPlanner(r.task, src, r.dst, turn, r.step)
+		p.group = in.Group
+		if err := r.dropLeft(ctx, turn, in); err != nil {
+			return err
+		}
 		of, err := r.acquire(ctx, checkpoint.ApplyUnit(in.Group))
 		if err != nil {
 			return err
@@ -52,21 +56,50 @@ func (a *Activities) PlanGroup(ctx context.Context, in contract.PlanGroupIn) (co
 	return out, err
 }
 
+// dropLeft drops groups that have tables of the new one: an addition that was not
+// completed, and could not be taken back, left them. Else group 0 would leave the
+// tables out after the merge, too.
+func (r regrouping) dropLeft(ctx context.Context, turn *checkpoint.Store, in contract.PlanGroupIn) error {
+	groups, err := turn.Groups(ctx)
+	if err != nil {
+		return err
+	}
+	for _, g := range groups {
+		if g.No == in.Group || g.Dropped || !slices.ContainsFunc(in.Tables, g.Has) {
+			continue
+		}
+		if err := r.endLanes(ctx, g); err != nil {
+			return err
+		}
+		of, err := r.acquire(ctx, checkpoint.ApplyUnit(g.No))
+		if err != nil {
+			return err
+		}
+		if err := turn.DropGroup(ctx, of, g); err != nil {
+			return err
+		}
+		if err := r.store.ForgetUnits(ctx, g.No, r.schemas); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // members are the group's tables with their numbers in the plan. Those that are
 // not in it yet join the task: their destination tables have to be empty.
 func (p *planner) members(ctx context.Context, in contract.PlanGroupIn) (checkpoint.TableGroup, error) {
 	apart := checkpoint.TableGroup{No: in.Group}
-	if there, err := p.store.Group(ctx, in.Group); err != nil {
+	if there, err := p.Store.Group(ctx, in.Group); err != nil {
 		return apart, err
 	} else if there != nil {
 		apart = *there
 	}
 	apart.Tables, apart.Planned = nil, true
-	planned, err := p.store.Tables(ctx)
+	planned, err := p.Store.Tables(ctx)
 	if err != nil {
 		return apart, err
 	}
-	next, err := p.store.NextTable(ctx)
+	next, err := p.Store.NextTable(ctx)
 	if err != nil {
 		return apart, err
 	}
@@ -91,14 +124,14 @@ func (p *planner) joins(ctx context.Context, n table.Name) error {
 	if !ok {
 		return fault.TableUnplanned.New(n.String(), "")
 	}
-	there, err := p.dst.Tables(ctx, to.Schema)
+	there, err := p.Destination.Tables(ctx, to.Schema)
 	if err != nil {
 		return err
 	}
 	if !slices.ContainsFunc(there, func(d table.Name) bool { return strings.EqualFold(d.Table, to.Table) }) {
 		return ofTable(fault.DestinationTable.New(to.String(), "").WithRemedy("create it there, then add the table again"), n)
 	}
-	rows, err := p.dst.ReadDB().QueryContext(ctx, p.dst.Hint()+"SELECT 1 FROM "+dialect.QuoteName(to.Schema, to.Table)+" LIMIT 1")
+	rows, err := p.Destination.ReadDB().QueryContext(ctx, p.Destination.Hint()+"SELECT 1 FROM "+dialect.QuoteName(to.Schema, to.Table)+" LIMIT 1")
 	if err != nil {
 		return err
 	}
@@ -118,48 +151,48 @@ func (p *planner) planGroup(ctx context.Context, of *checkpoint.Fence, apart che
 	if _, err := p.catalogued(ctx, selected, apart); err != nil {
 		return out, err
 	}
-	if err := p.takePosition(ctx, apart.Names()); err != nil {
+	if p.Beat.Start, err = p.takePosition(ctx, apart.Names()); err != nil {
 		return out, err
 	}
-	apart.From = p.beat.Start
-	p.src.Pin(p.beat.Start)
+	apart.From = p.Beat.Start
+	p.Source.Pin(p.Beat.Start)
 	tables, err := p.catalogued(ctx, selected, apart)
 	if err != nil {
 		return out, err
 	}
-	if err := p.store.PrepareFences(ctx, p.t.Spec.Objects.DestinationSchemas()); err != nil {
+	if err := p.Store.PrepareFences(ctx, p.t.Spec.Objects.DestinationSchemas()); err != nil {
 		return out, err
 	}
 	// Before the old chunks go: no number is used twice, their marks remain.
-	last, err := p.store.LastNumber(ctx)
+	last, err := p.Store.LastNumber(ctx)
 	if err != nil {
 		return out, err
 	}
-	marked, err := p.store.LastMarked(ctx, p.t.Spec.Objects.DestinationSchemas())
+	marked, err := p.Store.LastMarked(ctx, p.t.Spec.Objects.DestinationSchemas())
 	if err != nil {
 		return out, err
 	}
-	p.last = max(last, marked)
-	if err := p.store.Replan(ctx, of, apart, tables); err != nil {
+	p.Last = max(last, marked)
+	if err := p.Store.Replan(ctx, of, apart, tables); err != nil {
 		return out, err
 	}
-	before := p.last
+	before := p.Last
 	for _, t := range tables {
-		if err := p.cutTable(ctx, t); err != nil {
+		if err := p.CutTable(ctx, t); err != nil {
 			return out, ofTable(err, t.Source)
 		}
 		out.RowsEstimated += t.RowsEstimated
 		out.BytesEstimated += t.BytesEstimated
-		p.beat.Tables++
-		p.show()
+		p.Beat.Tables++
+		p.Report()
 	}
-	out.Start, out.Tables, out.Chunks = p.beat.Start, len(tables), int(p.last-before)
+	out.Start, out.Tables, out.Chunks = p.Beat.Start, len(tables), int(p.Last-before)
 	return out, nil
 }
 
 // catalogued reads the group's tables from the source, checked against the destination.
 func (p *planner) catalogued(ctx context.Context, selected selection.Selection, apart checkpoint.TableGroup) ([]checkpoint.Table, error) {
-	found, err := p.src.Catalogue(ctx, selected)
+	found, err := p.Source.Catalogue(ctx, selected)
 	if err != nil {
 		return nil, err
 	}

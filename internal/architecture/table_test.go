@@ -6,7 +6,7 @@ import "slices"
 var (
 	words   = []string{"internal/fault", "internal/secret", "internal/lifecycle", "internal/position", "internal/table", "internal/row", "internal/selection", "internal/ddl", "internal/task", "internal/contract", "internal/faultpoint"}
 	systems = []string{"internal/mysqlconn", "internal/dialect", "internal/source", "internal/binlog", "internal/destination", "internal/checkpoint"}
-	stages  = []string{"internal/schema", "internal/chunk", "internal/throttle", "internal/copier", "internal/applier", "internal/compare", "internal/sequence", "internal/precheck"}
+	stages  = []string{"internal/schema", "internal/chunk", "internal/copyplan", "internal/throttle", "internal/copier", "internal/applier", "internal/compare", "internal/sequence", "internal/precheck"}
 	edges   = []string{"internal/config", "internal/telemetry", "internal/temporalconn"}
 )
 
@@ -38,6 +38,7 @@ func allowed() map[string][]string {
 		// and errors that the others speak in (docs/decisions/0001).
 		"internal/schema":   with(words, systems...),
 		"internal/chunk":    with(words, systems...),
+		"internal/copyplan": with(words, with(systems, "internal/chunk")...),
 		"internal/throttle": words,
 		"internal/copier":   with(words, with(systems, "internal/chunk", "internal/throttle")...),
 		"internal/applier":  with(words, with(systems, "internal/schema", "internal/throttle")...),
