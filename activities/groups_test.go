@@ -509,11 +509,19 @@ func TestGroups_ATableJoinsWhileWritesGoOn(t *testing.T) {
 	must(p.rig, p.PlanGroup, in)
 	must(p.rig, p.DropGroup, contract.MergeIn{TaskRef: p.ref, Owner: p.owner(), Group: 1}) // taken back, then given again
 	p.nothingOf(1)
-	p.recopy(2, false)
-	p.merge(2)
+	in.Owner, in.Group = p.owner(), 2
+	must(p.rig, p.PlanGroup, in) // could not be taken back, and is given again
+	p.recopy(3, false)
+	p.nothingOf(2)
+	p.merge(3)
 	p.storm(10, all...)
 	p.apply(0)
 	p.equal(all...)
+	p.withMetadata(func(s *checkpoint.Store) {
+		groups, err := s.Groups(t.Context())
+		require.NoError(t, err)
+		require.Empty(t, groups)
+	})
 	require.Equal(t, 3, must(p.rig, p.StoreReport, contract.ReportIn{TaskRef: p.ref}).Tables)
 }
 
