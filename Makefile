@@ -118,6 +118,12 @@ mutants: $(BIN)/testservers ## take the guards of the data path out one by one (
 	@$(BIN)/testservers up
 	$(GO) run ./internal/mutants/cmd/mutants -only '$(ONLY)'
 
+ROUNDS ?= 5
+.PHONY: bench
+bench: $(BIN)/testservers ## copy and apply against mysqldump and mysqlbinlog, in ratios (ROUNDS=5)
+	@$(BIN)/testservers up mysql80 mysql97 mariadb
+	$(GO) test ./internal/bench -run '^$$' -bench . -benchtime $(ROUNDS)x -timeout 0
+
 FUZZTIME ?= 30s
 .PHONY: fuzz
 fuzz: $(BIN)/testservers ## run every fuzz target for FUZZTIME each (30s)
