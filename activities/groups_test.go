@@ -91,6 +91,8 @@ func (p *parted) owner() contract.Owner {
 	return contract.Owner{Epoch: p.plan.Epoch, Box: p.box}
 }
 
+func named(names ...table.Name) []table.Name { return names }
+
 func (p *parted) name(of string) table.Name { return table.Name{Schema: p.source, Table: of} }
 
 func (p *parted) planAll() {
@@ -113,7 +115,7 @@ func (p *parted) head() position.Position {
 		var err error
 		out, err = do(p.rig, p.ReadHead, p.ref)
 		return err == nil
-	}, 30*time.Second, 100*time.Millisecond)
+	}, time.Minute, 100*time.Millisecond)
 	return out.Position
 }
 
