@@ -14,6 +14,7 @@ import (
 	"shardlift/internal/fault"
 	"shardlift/internal/position"
 	"shardlift/internal/secret"
+	"shardlift/internal/source"
 	"shardlift/internal/table"
 	"shardlift/internal/task"
 	"shardlift/internal/testdb"
@@ -215,12 +216,44 @@ func TestWatch_TellsProgressAndLostHistory(t *testing.T) {
 	require.Positive(t, beat.GapBytes)
 	require.NotNil(t, beat.PurgeAt)
 
+	// What the source keeps may change while the task runs, and on Amazon RDS a
+	// setting of its own decides.
+	again := func() contract.WatchBeat {
+		w.looked = time.Time{}
+		beat, err := w.look(t.Context())
+		require.NoError(t, err)
+		return beat
+	}
+	r.exec("SET GLOBAL binlog_expire_logs_seconds = 7200")
+	require.WithinDuration(t, w.began.Add(2*time.Hour), *again().PurgeAt, time.Second)
+	require.NotEmpty(t, again().Warnings)
+	r.exec("SET GLOBAL binlog_expire_logs_auto_purge = OFF")
+	require.Nil(t, again().PurgeAt)
+	r.exec("CREATE TABLE mysql.rds_configuration (name VARCHAR(100), value VARCHAR(100), description VARCHAR(300))")
+	r.exec("INSERT INTO mysql.rds_configuration VALUES ('binlog retention hours', '24', '')")
+	require.WithinDuration(t, w.began.Add(24*time.Hour), *again().PurgeAt, time.Second)
+	require.Empty(t, again().Warnings)
+	r.exec("UPDATE mysql.rds_configuration SET value = NULL")
+	require.Contains(t, again().Warnings[0], "at any time")
+	require.WithinDuration(t, time.Now(), *w.lastLook(t.Context()).PurgeAt, time.Minute, "a task at rest needs everything from now on")
+
 	// A position that this server never had: the address leads to another one.
 	lost := "00000000-0000-0000-0000-00000000dead:1-5"
 	w.start.GTID = &lost
 	w.looked = time.Time{}
 	_, err = w.look(t.Context())
 	require.ErrorIs(t, err, fault.HistoryLost)
+}
+
+// TestWatch_FilesAlsoGoBySize: binlog_space_limit and max_binlog_total_size know no age.
+func TestWatch_FilesAlsoGoBySize(t *testing.T) {
+	w := &watcher{}
+	for gap, warnings := range map[int64]int{-1: 0, 700 << 20: 0, 900 << 20: 1} {
+		beat := contract.WatchBeat{At: time.Now(), GapBytes: gap}
+		w.purgeRisk(&beat, source.Retention{Bytes: 1 << 30, BytesBy: "binlog_space_limit"}, time.Now())
+		require.Len(t, beat.Warnings, warnings)
+		require.Nil(t, beat.PurgeAt)
+	}
 }
 
 func TestCleanUp_LeavesNothingOfOurs(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -182,9 +181,11 @@ func (w *watcher) lastLook(ctx context.Context) contract.WatchOut {
 	if p, err := w.store.Progress(ctx); err == nil {
 		out.Progress = p
 	}
-	if keep := retention(w.src); w.t.Spec.Type == task.FullIncremental && out.PurgeAt == nil && keep > 0 {
-		at := time.Now().UTC().Add(keep)
-		out.PurgeAt = &at
+	if w.t.Spec.Type != task.FullIncremental || out.PurgeAt != nil {
+		return out
+	}
+	if r, err := w.src.Retention(ctx); err == nil && (r.For > 0 || r.Provider) {
+		out.PurgeAt = new(time.Now().UTC().Add(r.For))
 	}
 	return out
 }
@@ -228,15 +229,32 @@ func (w *watcher) lookAtBinlog(ctx context.Context, beat *contract.WatchBeat) er
 	if files, err := w.src.BinaryLogs(ctx); err == nil { // the right to list them may be missing
 		beat.GapBytes = gap(files, needed, beat.Head)
 	}
-	caughtUp, err := needed.Covers(beat.Head)
-	if keep := retention(w.src); err == nil && !caughtUp && keep > 0 && !since.IsZero() {
-		at := since.Add(keep)
+	if caughtUp, err := needed.Covers(beat.Head); err != nil || caughtUp {
+		return nil //nolint:nilerr // places that cannot be compared are CheckHistory's matter
+	}
+	r, err := w.src.Retention(ctx)
+	if err != nil {
+		return err
+	}
+	w.purgeRisk(beat, r, since)
+	return nil
+}
+
+// purgeRisk says when the binlog that is still needed may be purged. Files also
+// go by size, and on Amazon RDS by its own setting.
+func (w *watcher) purgeRisk(beat *contract.WatchBeat, r source.Retention, since time.Time) {
+	if (r.For > 0 || r.Provider) && !since.IsZero() {
+		at := since.Add(r.For)
 		beat.PurgeAt = &at
-		if left := at.Sub(beat.At); left < purgeWarning {
+		if left := at.Sub(beat.At); left <= 0 {
+			beat.Warnings = append(beat.Warnings, "the source may purge binlog files that are still needed at any time: raise its retention")
+		} else if left < purgeWarning {
 			beat.Warnings = append(beat.Warnings, fmt.Sprintf("the source may purge binlog files that are still needed in %s: raise its retention", left.Round(time.Minute)))
 		}
 	}
-	return nil
+	if r.Bytes > 0 && beat.GapBytes > r.Bytes/4*3 {
+		beat.Warnings = append(beat.Warnings, fmt.Sprintf("%d MiB of binlog are still needed, and the source purges beyond %d MiB: raise its %s", beat.GapBytes>>20, r.Bytes>>20, r.BytesBy))
+	}
 }
 
 // gap sums the binlog between two places; -1 when the files do not tell.
@@ -262,16 +280,4 @@ func gap(files []source.BinaryLog, from, to position.Position) int64 {
 		}
 	}
 	return -1
-}
-
-// retention is how long the source keeps binlog files by itself; 0 for ever or unknown.
-func retention(src *source.Source) time.Duration {
-	c := src.Capabilities()
-	if n, err := strconv.ParseInt(c.VariableOr("binlog_expire_logs_seconds", "0"), 10, 64); err == nil && n > 0 {
-		return time.Duration(n) * time.Second
-	}
-	if n, err := strconv.ParseFloat(c.VariableOr("expire_logs_days", "0"), 64); err == nil && n > 0 {
-		return time.Duration(n * float64(24*time.Hour))
-	}
-	return 0
 }

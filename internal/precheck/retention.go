@@ -3,10 +3,9 @@ package precheck
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"time"
 
-	"shardlift/internal/mysqlconn"
+	"shardlift/internal/source"
 	"shardlift/internal/task"
 )
 
@@ -20,61 +19,44 @@ func binlogRetention(ctx context.Context, e *Env) (finding, error) {
 	if err != nil {
 		return finding{}, err
 	}
-	kept, known, err := providerRetention(ctx, s)
+	r, err := source.ReadRetention(ctx, s.db)
 	if err != nil {
 		return finding{}, err
 	}
-	if known && kept == 0 {
-		return fail("binlog retention hours is not set: the provider purges files as soon as its own replicas have them", rdsRetention), nil
+	g, err := e.grantsOfSource(ctx)
+	if err != nil {
+		return finding{}, err
 	}
-	if known {
-		return judgeRetention(kept, rdsRetention), nil
-	}
-	kept, remedy := serverRetention(s)
-	if kept == 0 {
-		return alarm("the server never purges its binlog by age, or a provider does it", "make sure that the files are kept for at least three days and that the disk has room for them; on a cloud see its own setting (RDS: CALL mysql.rds_set_configuration('binlog retention hours', 72);)"), nil
-	}
-	return judgeRetention(kept, remedy), nil
+	return judgeRetention(r, g.statement([]string{"SELECT"}, "`mysql`.`rds_configuration`", sourceUser)), nil
 }
 
-func judgeRetention(kept time.Duration, remedy string) finding {
+func judgeRetention(r source.Retention, show string) finding {
 	const words = "the binlog is kept for %.4g hours"
-	if kept < retentionWanted {
-		return alarm(fmt.Sprintf(words+", less than three days: a longer pause, or a copy that takes longer, costs the task", kept.Hours()), remedy)
+	switch {
+	case r.Provider && r.For == 0:
+		return fail("binlog retention hours is not set: the provider purges files as soon as its own replicas have them", rdsRetention)
+	case r.Hidden:
+		return alarm("the server is one of Amazon RDS, and the account may not see its binlog retention hours: files may go as soon as its own replicas have them",
+			show+"\nthen check again; or CALL mysql.rds_show_configuration; and with less than 72 hours "+rdsRetention)
+	case r.For == 0:
+		return alarm("the server never purges its binlog by age, or a provider does it", "make sure that the files are kept for at least three days and that the disk has room for them; on a cloud see its own setting (RDS: CALL mysql.rds_set_configuration('binlog retention hours', 72);)")
+	case r.For < retentionWanted:
+		return alarm(fmt.Sprintf(words+", less than three days: a longer pause, or a copy that takes longer, costs the task", r.For.Hours()), longer(r))
+	default:
+		return pass(words, r.For.Hours())
 	}
-	return pass(words, kept.Hours())
 }
 
-// serverRetention reads the variables; 0 means never. Seconds win over days
-// where both exist (MySQL 8.0).
-func serverRetention(s *server) (time.Duration, string) {
-	c := s.capabilities
-	if _, there := c.Variable("binlog_expire_logs_auto_purge"); there && !c.IsOn("binlog_expire_logs_auto_purge") {
-		return 0, ""
+// longer is the statement that keeps the binlog for three days.
+func longer(r source.Retention) string {
+	switch {
+	case r.Provider:
+		return rdsRetention
+	case r.By == "expire_logs_days":
+		return "SET GLOBAL expire_logs_days = 3;"
+	default:
+		return "SET GLOBAL binlog_expire_logs_seconds = 259200;"
 	}
-	seconds, hasSeconds := c.Variable("binlog_expire_logs_seconds")
-	if n, err := strconv.ParseInt(seconds, 10, 64); hasSeconds && err == nil && n > 0 {
-		return time.Duration(n) * time.Second, "SET GLOBAL binlog_expire_logs_seconds = 259200;"
-	}
-	days, _ := c.Variable("expire_logs_days")
-	if n, err := strconv.ParseFloat(days, 64); err == nil && n > 0 { // MariaDB takes fractions
-		return time.Duration(n * 24 * float64(time.Hour)), "SET GLOBAL expire_logs_days = 3;"
-	}
-	return 0, ""
-}
-
-// providerRetention reads Amazon RDS's own setting; known is false where there
-// is none. NULL means that files are purged as soon as possible.
-func providerRetention(ctx context.Context, s *server) (kept time.Duration, known bool, err error) {
-	rows, err := records(ctx, s.db, "SELECT value FROM mysql.rds_configuration WHERE name = 'binlog retention hours'")
-	if refused(err) {
-		return 0, false, nil
-	}
-	if err != nil || len(rows) == 0 {
-		return 0, false, mysqlconn.Fault(err, "binlog retention")
-	}
-	hours, _ := strconv.ParseFloat(rows[0]["value"], 64)
-	return time.Duration(hours * float64(time.Hour)), true, nil
 }
 
 // copyRate is what a copy is taken to move in a second when nothing limits it:
@@ -102,27 +84,20 @@ func purgeHorizon(ctx context.Context, e *Env) (finding, error) {
 		copying = min(copying, behindBesideCopy)
 		needed = "the apply beside the copy is behind by up to about " + lasting(copying)
 	}
-	for _, name := range []string{"binlog_space_limit", "max_binlog_total_size"} {
-		if n, _ := strconv.ParseInt(s.capabilities.VariableOr(name, "0"), 10, 64); n > 0 {
-			return alarm(fmt.Sprintf("%s purges the binlog beyond %d MiB, however young; %s", name, n>>20, needed),
-				"SET GLOBAL "+name+" = 0; until the task has ended, or make sure that so much is not written meanwhile"), nil
-		}
-	}
-	kept, known, err := providerRetention(ctx, s)
-	if err != nil {
+	r, err := source.ReadRetention(ctx, s.db)
+	switch {
+	case err != nil:
 		return finding{}, err
-	}
-	remedy := rdsRetention
-	if !known {
-		if kept, remedy = serverRetention(s); kept == 0 {
-			return pass("the server does not purge by age; %s (srcDbBinlogExpireLogsDays)", needed), nil
-		}
-	}
-	if kept < 2*copying {
-		return alarm(fmt.Sprintf("%s, the binlog is kept for %s: it may be purged before it was read", needed, lasting(kept)), remedy+
+	case r.Bytes > 0:
+		return alarm(fmt.Sprintf("%s purges the binlog beyond %d MiB, however young; %s", r.BytesBy, r.Bytes>>20, needed),
+			"SET GLOBAL "+r.BytesBy+" = 0; until the task has ended, or make sure that so much is not written meanwhile"), nil
+	case r.For == 0 && !r.Provider, r.Hidden:
+		return pass("the server does not purge by age; %s (srcDbBinlogExpireLogsDays)", needed), nil
+	case r.For < 2*copying:
+		return alarm(fmt.Sprintf("%s, the binlog is kept for %s: it may be purged before it was read", needed, lasting(r.For)), longer(r)+
 			"\nwith at least twice that time; or raise the limits of the task, or set its policy.apply to during-copy"), nil
 	}
-	return pass("%s, the binlog is kept for %s", needed, lasting(kept)), nil
+	return pass("%s, the binlog is kept for %s", needed, lasting(r.For)), nil
 }
 
 // longestCopy bounds the estimate: by then something has changed.

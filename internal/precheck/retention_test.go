@@ -6,6 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"shardlift/internal/contract"
+	"shardlift/internal/source"
 	"shardlift/internal/table"
 	"shardlift/internal/task"
 )
@@ -31,4 +33,13 @@ func TestEstimatedCopy_FollowsLimitsAndWindows(t *testing.T) {
 		pairs := []pair{{source: &table.Table{Rows: c.rows, Bytes: c.bytes}}}
 		require.InEpsilon(t, c.want, estimatedCopy(pairs, c.limits, morning), 0.02, name)
 	}
+}
+
+// TestRetention_OfAmazonThatTheAccountDoesNotSee: an account with the least
+// rights may not read RDS's setting, and the server's own variable says nothing.
+func TestRetention_OfAmazonThatTheAccountDoesNotSee(t *testing.T) {
+	f := judgeRetention(source.Retention{For: 30 * 24 * time.Hour, By: "binlog_expire_logs_seconds", Hidden: true}, "GRANT SELECT …;")
+	require.Equal(t, contract.Alarm, f.verdict)
+	require.Contains(t, f.remedy, "GRANT SELECT …;")
+	require.Contains(t, f.remedy, "CALL mysql.rds_set_configuration")
 }
