@@ -37,7 +37,7 @@ func TestRetention_WithoutRights(t *testing.T) {
 	for _, name := range testdb.Versions() {
 		s := testdb.Get(t, name)
 		user, password := s.Account(t)
-		db, err := mysqlconn.Open(t.Context(), mysqlconn.Config{Host: s.Host, Port: s.Port, User: user, Password: secret.Text(password), MaxConnections: 1})
+		db, err := mysqlconn.Open(t.Context(), mysqlconn.Config{Host: s.Host, Port: s.Port, User: user, Password: secret.NewText(password), MaxConnections: 1})
 		require.NoError(t, err)
 		r, err := ReadRetention(t.Context(), db)
 		require.NoError(t, err, name)
