@@ -35,6 +35,11 @@ func (s *Store) ensure(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// Looked for first: an INSERT would wait for an attempt that was frozen while it
+	// took an epoch, and only whoever has opened the metadata can end that one.
+	if _, err := s.Epoch(ctx); !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
 	_, err = s.exec(ctx, fmt.Sprintf("INSERT INTO %s (task, epoch, counter) VALUES (%s, 0, 1)", s.t(tableTask), s.task))
 	if mysqlconn.IsDuplicateKey(err) {
 		return nil

@@ -1,7 +1,9 @@
 package checkpoint
 
 import (
+	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -85,6 +87,32 @@ func TestTurn_EndsAnOlderOnesTransaction(t *testing.T) {
 	require.Error(t, frozen.Commit())
 	require.Zero(t, p.count(t, "SELECT COUNT(*) FROM shardlift_table WHERE planned = 1"))
 	require.NoError(t, newer.SetPlanned(ctx, 1))
+	require.NoError(t, end(ctx))
+	_ = older.turn.conn.Close()
+}
+
+// TestTurn_OneThatIsFrozenKeepsNobodyFromOpening: whoever takes the next turn opens
+// the metadata first, while the task's row is locked by an epoch that is being taken.
+func TestTurn_OneThatIsFrozenKeepsNobodyFromOpening(t *testing.T) {
+	p := newPlace(t, "mysql97")
+	ctx := t.Context()
+	older, _, err := p.store(t, "opening").Turn(ctx, Token{0, 1, 1})
+	require.NoError(t, err)
+	frozen, err := older.begin(ctx)
+	require.NoError(t, err)
+	_, err = run(ctx, frozen, "UPDATE "+older.t(tableTask)+" SET epoch = epoch + 1")
+	require.NoError(t, err)
+
+	patience, cancel := context.WithTimeout(ctx, 40*time.Second) // the server waits 50 s for a lock
+	defer cancel()
+	s, err := Open(patience, p.d, p.schema, "opening")
+	require.NoError(t, err)
+	newer, end, err := s.Turn(ctx, Token{0, 1, 2})
+	require.NoError(t, err)
+	require.Error(t, frozen.Commit())
+	epoch, err := newer.NewEpoch(ctx)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, epoch)
 	require.NoError(t, end(ctx))
 	_ = older.turn.conn.Close()
 }
