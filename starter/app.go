@@ -2,12 +2,14 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
@@ -34,7 +36,9 @@ type app struct {
 	poll, patience time.Duration
 
 	server, tokenFile, output string
-	timeout                   time.Duration
+	// as is who acts, for the task's history.
+	as      string
+	timeout time.Duration
 
 	// draft: the task file may lack endpoints and objects. objectList is a file
 	// that names the tables instead.
@@ -115,7 +119,23 @@ func (a *app) connect() (*api.ClientWithResponses, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newClient(s.Server, token, a.poll/5)
+	return newClient(s.Server, token, a.actor(), a.poll/5)
+}
+
+// actor is who acts: --actor, SHARDLIFT_ACTOR, or the name of the user of this
+// machine, in the letters that the server takes.
+func (a *app) actor() string {
+	if name := cmp.Or(a.as, a.env("SHARDLIFT_ACTOR")); name != "" {
+		return name
+	}
+	name := strings.Map(func(r rune) rune {
+		if r <= unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r)) || strings.ContainsRune("._@+-", r) {
+			return r
+		}
+		return '-'
+	}, cmp.Or(a.env("USER"), a.env("USERNAME")))
+	name = strings.TrimLeft(name, "._@+-")
+	return name[:min(len(name), 64)]
 }
 
 // idempotencyKey is the same for every request of this run: a repeated request is done once.

@@ -23,13 +23,16 @@ const (
 	requestTries = 4
 )
 
-// newClient returns the generated client of a server, with the token. wait is
-// the time before the first repetition; it doubles.
-func newClient(server, token string, wait time.Duration) (*api.ClientWithResponses, error) {
+// newClient returns the generated client of a server, with the token and who acts
+// ("" says nothing of it). wait is the time before the first repetition; it doubles.
+func newClient(server, token, actor string, wait time.Duration) (*api.ClientWithResponses, error) {
 	client, err := api.NewClientWithResponses(server,
 		api.WithHTTPClient(&repeater{server: server, wait: wait, http: &http.Client{Timeout: requestTime}}),
 		api.WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
 			r.Header.Set("Authorization", "Bearer "+token)
+			if actor != "" {
+				r.Header.Set("Shardlift-Actor", actor)
+			}
 			return nil
 		}))
 	if err != nil {

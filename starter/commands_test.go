@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"flag"
 	"os"
@@ -235,5 +236,29 @@ func TestDestructive_AsksOnATerminalAndNeedsYesElsewhere(t *testing.T) {
 		require.Contains(t, got.err, "[y/N]")
 		require.NotContains(t, got.out, "[y/N]")
 		require.Equal(t, 1, f.calls[operation])
+	}
+}
+
+// TestActor_IsSaidOfEveryCommand: who acted stands in the task's history.
+func TestActor_IsSaidOfEveryCommand(t *testing.T) {
+	f := newFake(t)
+	for _, c := range []struct {
+		environment []string
+		args        []string
+		want        string
+	}{
+		{nil, nil, ""},
+		{[]string{"USER", "ann"}, nil, "ann"},
+		{[]string{"USERNAME", `CORP\Ann Lee`}, nil, "CORP-Ann-Lee"},
+		{[]string{"USER", "ann", "SHARDLIFT_ACTOR", "ann@example.org"}, nil, "ann@example.org"},
+		{[]string{"USER", "ann", "SHARDLIFT_ACTOR", "ann@example.org"}, []string{"--actor", "bob"}, "bob"},
+	} {
+		own := func(a *app) {
+			given, more := a.env, environment(c.environment...)
+			a.env = func(name string) string { return cmp.Or(more(name), given(name)) }
+		}
+		got := f.run(own, append([]string{"pause", "shop-to-ddm"}, c.args...)...)
+		require.Zero(t, got.status, got.err)
+		require.Equal(t, c.want, f.actedAs())
 	}
 }

@@ -33,6 +33,7 @@ type fake struct {
 	// hooks may answer in the place of an operation: an error, or nil to go on.
 	hooks   map[string]func(n int) error
 	calls   map[string]int
+	actor   string            // who the last request says that acts
 	bodies  map[string]string // last request of each operation, as JSON
 	keys    []string
 	report  api.Report
@@ -97,6 +98,7 @@ func (f *fake) guard(next api.StrictHandlerFunc, operation string) api.StrictHan
 		}
 		f.mu.Lock()
 		f.calls[operation]++
+		f.actor = c.Request().Header.Get("Shardlift-Actor")
 		n := f.calls[operation]
 		f.bodies[operation] = string(body)
 		if key != "" {
@@ -111,6 +113,13 @@ func (f *fake) guard(next api.StrictHandlerFunc, operation string) api.StrictHan
 		}
 		return next(c, request)
 	}
+}
+
+// actedAs is who the last request says that acts.
+func (f *fake) actedAs() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.actor
 }
 
 // sent is the body of the last request of an operation.

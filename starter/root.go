@@ -32,6 +32,7 @@ inconsistent or incomplete, 5 timeout, 6 server unreachable or outcome unknown.`
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.server, "server", "", "base URL of shardlift-web (SHARDLIFT_SERVER, default http://127.0.0.1:8080)")
 	flags.StringVar(&a.tokenFile, "token-file", "", "file with the API token (SHARDLIFT_TOKEN_FILE, default token in SHARDLIFT_DATA, ./data)")
+	flags.StringVar(&a.as, "actor", "", "who acts, for the task's history (SHARDLIFT_ACTOR, default: the user of this machine)")
 	flags.StringVarP(&a.output, "output", "o", formatTable, "table, or json: JSON on standard output, everything else on standard error")
 	flags.DurationVar(&a.timeout, "timeout", 0, "give up after this time with exit status 5, e.g. 30s or 2h (default: no limit)")
 	root.AddGroup(

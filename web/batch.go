@@ -59,7 +59,7 @@ func (h *handlers) one(ctx context.Context, name string, b api.BatchCommand, key
 	if err != nil {
 		return control.Operation{}, err
 	}
-	c := command(nil)
+	c := command(ctx, nil)
 	done := func(o control.Outcome, err error) (control.Operation, error) {
 		return control.Operation{ID: o.OperationID, State: "done"}, err
 	}
@@ -79,6 +79,6 @@ func (h *handlers) one(ctx context.Context, name string, b api.BatchCommand, key
 	case "reset":
 		return done(control.Send(ctx, h.service, id, contract.UpdateReset, contract.ResetRequest{Command: c, TruncateDestination: value(b.TruncateDestination)}, value(key)))
 	default:
-		return h.service.Delete(ctx, id, actorAPI)
+		return h.service.Delete(ctx, id, actor(ctx))
 	}
 }

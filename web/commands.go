@@ -3,7 +3,10 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"shardlift/internal/contract"
 	"shardlift/internal/control"
@@ -22,50 +25,56 @@ func send[R any](ctx context.Context, h *handlers, taskOrName string, u contract
 	return commandAnswer{out}, err
 }
 
-func command(revision *int) contract.Command {
-	return contract.Command{Actor: actorAPI, Revision: value(revision)}
+func command(ctx context.Context, revision *int) contract.Command {
+	return contract.Command{Actor: actor(ctx), Revision: value(revision)}
 }
 
 // PrecheckTask runs every item or some.
 func (h *handlers) PrecheckTask(ctx context.Context, r api.PrecheckTaskRequestObject) (api.PrecheckTaskResponseObject, error) {
 	b := value(r.Body)
-	return send(ctx, h, r.ID, contract.UpdatePrecheck, contract.PrecheckRequest{Command: command(b.Revision), Items: value(b.Items)}, r.Params.IdempotencyKey)
+	return send(ctx, h, r.ID, contract.UpdatePrecheck, contract.PrecheckRequest{Command: command(ctx, b.Revision), Items: value(b.Items)}, r.Params.IdempotencyKey)
 }
 
-// ConfirmTask confirms alarms.
+// longestNote is what a confirmation's note may have: it is kept with the task.
+const longestNote = 1000
+
+// ConfirmTask confirms alarms; who, when and why is kept.
 func (h *handlers) ConfirmTask(ctx context.Context, r api.ConfirmTaskRequestObject) (api.ConfirmTaskResponseObject, error) {
 	b := value(r.Body)
-	return send(ctx, h, r.ID, contract.UpdateConfirm, contract.ConfirmRequest{Command: command(b.Revision), Items: value(b.Items), All: value(b.All), Note: b.Note, Skip: value(b.Skip)}, r.Params.IdempotencyKey)
+	if n := utf8.RuneCountInString(strings.TrimSpace(b.Note)); n == 0 || n > longestNote {
+		return nil, invalid("note", fmt.Sprintf("say in 1 to %d characters why this is accepted", longestNote))
+	}
+	return send(ctx, h, r.ID, contract.UpdateConfirm, contract.ConfirmRequest{Command: command(ctx, b.Revision), Items: value(b.Items), All: value(b.All), Note: b.Note, Skip: value(b.Skip)}, r.Params.IdempotencyKey)
 }
 
 // StartTask starts now or at a time.
 func (h *handlers) StartTask(ctx context.Context, r api.StartTaskRequestObject) (api.StartTaskResponseObject, error) {
 	b := value(r.Body)
-	return send(ctx, h, r.ID, contract.UpdateStart, contract.StartRequest{Command: command(b.Revision), At: utc(b.At)}, r.Params.IdempotencyKey)
+	return send(ctx, h, r.ID, contract.UpdateStart, contract.StartRequest{Command: command(ctx, b.Revision), At: utc(b.At)}, r.Params.IdempotencyKey)
 }
 
 // RescheduleTask changes the start time.
 func (h *handlers) RescheduleTask(ctx context.Context, r api.RescheduleTaskRequestObject) (api.RescheduleTaskResponseObject, error) {
 	b := value(r.Body)
-	return send(ctx, h, r.ID, contract.UpdateReschedule, contract.StartRequest{Command: command(b.Revision), At: utc(b.At)}, r.Params.IdempotencyKey)
+	return send(ctx, h, r.ID, contract.UpdateReschedule, contract.StartRequest{Command: command(ctx, b.Revision), At: utc(b.At)}, r.Params.IdempotencyKey)
 }
 
 // PauseTask pauses.
 func (h *handlers) PauseTask(ctx context.Context, r api.PauseTaskRequestObject) (api.PauseTaskResponseObject, error) {
 	b := value(r.Body)
-	return send(ctx, h, r.ID, contract.UpdatePause, contract.PauseRequest{Command: command(b.Revision), Mode: value(b.Mode)}, r.Params.IdempotencyKey)
+	return send(ctx, h, r.ID, contract.UpdatePause, contract.PauseRequest{Command: command(ctx, b.Revision), Mode: value(b.Mode)}, r.Params.IdempotencyKey)
 }
 
 // ResumeTask goes on from the checkpoints.
 func (h *handlers) ResumeTask(ctx context.Context, r api.ResumeTaskRequestObject) (api.ResumeTaskResponseObject, error) {
 	b := value(r.Body)
-	return send(ctx, h, r.ID, contract.UpdateResume, contract.ResumeRequest{Command: command(b.Revision), FenceConfirmed: value(b.FenceConfirmed)}, r.Params.IdempotencyKey)
+	return send(ctx, h, r.ID, contract.UpdateResume, contract.ResumeRequest{Command: command(ctx, b.Revision), FenceConfirmed: value(b.FenceConfirmed)}, r.Params.IdempotencyKey)
 }
 
 // RetryTask resumes a failed task, or one parked table.
 func (h *handlers) RetryTask(ctx context.Context, r api.RetryTaskRequestObject) (api.RetryTaskResponseObject, error) {
 	b := value(r.Body)
-	return send(ctx, h, r.ID, contract.UpdateRetry, contract.RetryRequest{Command: command(b.Revision), Table: value(b.Table), FenceConfirmed: value(b.FenceConfirmed)}, r.Params.IdempotencyKey)
+	return send(ctx, h, r.ID, contract.UpdateRetry, contract.RetryRequest{Command: command(ctx, b.Revision), Table: value(b.Table), FenceConfirmed: value(b.FenceConfirmed)}, r.Params.IdempotencyKey)
 }
 
 // ChangeTables brings parked tables on, drops them, or adds tables.
@@ -84,7 +93,7 @@ func (h *handlers) ChangeTables(ctx context.Context, r api.ChangeTablesRequestOb
 			Name: table.Name{Schema: t.Schema, Table: t.Table}, To: table.Name{Schema: value(t.ToSchema), Table: value(t.ToTable)},
 		})
 	}
-	request := contract.TablesRequest{Command: command(b.Revision), Kind: string(b.Kind), FenceConfirmed: value(b.FenceConfirmed)}
+	request := contract.TablesRequest{Command: command(ctx, b.Revision), Kind: string(b.Kind), FenceConfirmed: value(b.FenceConfirmed)}
 	out, err := h.service.ChangeTables(ctx, id, request, tables, value(r.Params.IdempotencyKey))
 	return commandAnswer{out}, err
 }
@@ -92,13 +101,13 @@ func (h *handlers) ChangeTables(ctx context.Context, r api.ChangeTablesRequestOb
 // StopTask ends the task.
 func (h *handlers) StopTask(ctx context.Context, r api.StopTaskRequestObject) (api.StopTaskResponseObject, error) {
 	b := value(r.Body)
-	return send(ctx, h, r.ID, contract.UpdateStop, contract.StopRequest{Command: command(b.Revision), Incomplete: value(b.Incomplete), Force: value(b.Force)}, r.Params.IdempotencyKey)
+	return send(ctx, h, r.ID, contract.UpdateStop, contract.StopRequest{Command: command(ctx, b.Revision), Incomplete: value(b.Incomplete), Force: value(b.Force)}, r.Params.IdempotencyKey)
 }
 
 // ResetTask begins anew.
 func (h *handlers) ResetTask(ctx context.Context, r api.ResetTaskRequestObject) (api.ResetTaskResponseObject, error) {
 	b := value(r.Body)
-	return send(ctx, h, r.ID, contract.UpdateReset, contract.ResetRequest{Command: command(b.Revision), TruncateDestination: value(b.TruncateDestination)}, r.Params.IdempotencyKey)
+	return send(ctx, h, r.ID, contract.UpdateReset, contract.ResetRequest{Command: command(ctx, b.Revision), TruncateDestination: value(b.TruncateDestination)}, r.Params.IdempotencyKey)
 }
 
 // LimitTask changes the limits.
@@ -108,7 +117,7 @@ func (h *handlers) LimitTask(ctx context.Context, r api.LimitTaskRequestObject) 
 	if err != nil {
 		return nil, err
 	}
-	return send(ctx, h, r.ID, contract.UpdateLimit, contract.LimitRequest{Command: command(b.Revision), Limits: limits}, r.Params.IdempotencyKey)
+	return send(ctx, h, r.ID, contract.UpdateLimit, contract.LimitRequest{Command: command(ctx, b.Revision), Limits: limits}, r.Params.IdempotencyKey)
 }
 
 // limitsOf reads limits as the task file has them.
@@ -142,7 +151,7 @@ func (h *handlers) CompareTask(ctx context.Context, r api.CompareTaskRequestObje
 	if !b.Type.Valid() {
 		return nil, invalid("type", "must be objects, rows or values")
 	}
-	return send(ctx, h, r.ID, contract.UpdateCompare, contract.CompareRequest{Command: command(b.Revision), Type: string(b.Type), Tables: value(b.Tables)}, r.Params.IdempotencyKey)
+	return send(ctx, h, r.ID, contract.UpdateCompare, contract.CompareRequest{Command: command(ctx, b.Revision), Type: string(b.Type), Tables: value(b.Tables)}, r.Params.IdempotencyKey)
 }
 
 // SetCredentials changes user and password of one side.
@@ -155,7 +164,7 @@ func (h *handlers) SetCredentials(ctx context.Context, r api.SetCredentialsReque
 	if err != nil {
 		return nil, err
 	}
-	out, err := h.service.SetCredentials(ctx, id, task.Side(b.Side), task.Credentials{User: value(b.User), Password: b.Password}, command(b.Revision), value(r.Params.IdempotencyKey))
+	out, err := h.service.SetCredentials(ctx, id, task.Side(b.Side), task.Credentials{User: value(b.User), Password: b.Password}, command(ctx, b.Revision), value(r.Params.IdempotencyKey))
 	return commandAnswer{out}, err
 }
 

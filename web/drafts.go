@@ -14,9 +14,9 @@ import (
 // create makes a task of a complete file, or a draft.
 func (h *handlers) create(ctx context.Context, f task.File, draft bool, key *string) (string, bool, error) {
 	if draft {
-		return h.service.CreateDraft(ctx, f, actorAPI, value(key))
+		return h.service.CreateDraft(ctx, f, actor(ctx), value(key))
 	}
-	return h.service.Create(ctx, f, actorAPI, value(key))
+	return h.service.Create(ctx, f, actor(ctx), value(key))
 }
 
 // validate says what is wrong with a complete file, or with a draft.
@@ -51,7 +51,7 @@ func (h *handlers) CloneTask(ctx context.Context, r api.CloneTaskRequestObject) 
 	if err != nil {
 		return nil, err
 	}
-	clone, created, err := h.service.Clone(ctx, id, value(r.Body).Name, actorAPI, value(r.Params.IdempotencyKey))
+	clone, created, err := h.service.Clone(ctx, id, value(r.Body).Name, actor(ctx), value(r.Params.IdempotencyKey))
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -86,6 +87,24 @@ func TestHistory_NamesActors(t *testing.T) {
 	got := decoded[api.History](r.ask(http.MethodGet, tasksPath+"/"+shop.Name+"/history", ""), http.StatusOK)
 	require.NotEmpty(t, got.Events)
 	require.Equal(t, actorAPI, got.Events[0].Actor)
+
+	// A client may say who uses it.
+	a := r.ask(http.MethodPost, tasksPath+"/"+shop.Name+"/precheck", "{}", "Idempotency-Key", uuid.NewString(), actorHeader, "ann@example.org")
+	require.Equal(t, http.StatusOK, a.status, a.body)
+	got = decoded[api.History](r.ask(http.MethodGet, tasksPath+"/"+shop.Name+"/history", ""), http.StatusOK)
+	require.True(t, slices.ContainsFunc(got.Events, func(e api.HistoryEvent) bool { return e.Text == "pre-check" && e.Actor == "ann@example.org (api)" }), "%v", got.Events)
+	for _, wrong := range []string{"a b", "shard(lift)", strings.Repeat("x", 65)} {
+		require.Contains(t, r.ask(http.MethodPost, tasksPath+"/"+shop.Name+"/precheck", "{}", actorHeader, wrong).fields(), actorHeader, wrong)
+	}
+}
+
+// TestConfirm_SaysWhy: a confirmation without a reason is worth nothing later.
+func TestConfirm_SaysWhy(t *testing.T) {
+	r := newRig(t)
+	for _, note := range []string{"", "  ", strings.Repeat("x", longestNote+1)} {
+		a := r.ask(http.MethodPost, tasksPath+"/any-task/confirm", fmt.Sprintf(`{"all":true,"note":%q}`, note))
+		require.Contains(t, a.fields(), "note", "%q", note)
+	}
 }
 
 func TestBatch_EachTaskAnswersForItself(t *testing.T) {

@@ -234,7 +234,7 @@ func (h *handlers) CreateSyncPoint(ctx context.Context, r api.CreateSyncPointReq
 	if err != nil {
 		return nil, err
 	}
-	out, err := control.Send(ctx, h.service, id, contract.UpdateSyncPoint, contract.SyncPointRequest{Command: command(nil)}, "")
+	out, err := control.Send(ctx, h.service, id, contract.UpdateSyncPoint, contract.SyncPointRequest{Command: command(ctx, nil)}, "")
 	if err != nil {
 		return nil, err
 	}

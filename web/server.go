@@ -82,7 +82,7 @@ func notStored(next echo.HandlerFunc) echo.HandlerFunc {
 // 404 for a wrong method.
 func guardAPI(guard *auth.Guard) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
-		guarded := guard.API(onlyJSON(next))
+		guarded := guard.API(takeActor(onlyJSON(next)))
 		return func(c echo.Context) error {
 			if strings.HasPrefix(c.Path(), "/api/") {
 				return guarded(c)

@@ -40,7 +40,7 @@ func ownOrigin(next echo.HandlerFunc) echo.HandlerFunc {
 
 // pressed carries out a button of a group.
 func (h *handlers) pressed(c echo.Context) error {
-	ctx := c.Request().Context()
+	ctx := withActor(c.Request().Context(), actorPage)
 	id, err := h.service.Resolve(ctx, c.Param("id"))
 	if err != nil {
 		return err
@@ -53,7 +53,7 @@ func (h *handlers) pressed(c echo.Context) error {
 		if strconv.Itoa(g.No) != c.FormValue("group") {
 			continue
 		}
-		r := contract.TablesRequest{Command: command(&view.Revision), Kind: c.FormValue("kind")}
+		r := contract.TablesRequest{Command: command(ctx, &view.Revision), Kind: c.FormValue("kind")}
 		if r.Kind == contract.TablesAdd {
 			break
 		}

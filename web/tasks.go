@@ -26,9 +26,6 @@ type handlers struct {
 
 var _ api.StrictServerInterface = (*handlers)(nil)
 
-// actorAPI is who acted when the API token was used; users come with their own issue.
-const actorAPI = "api"
-
 // CreateTask creates a task, or says what it would be.
 func (h *handlers) CreateTask(ctx context.Context, r api.CreateTaskRequestObject) (api.CreateTaskResponseObject, error) {
 	f, err := fileOf(*r.Body)
@@ -106,7 +103,7 @@ func (h *handlers) EditTask(ctx context.Context, r api.EditTaskRequestObject) (a
 	if value(r.Params.Draft) {
 		edit = h.service.EditDraft
 	}
-	out, err := edit(ctx, id, f, contract.Command{Actor: actorAPI, Revision: revision}, value(r.Params.IdempotencyKey))
+	out, err := edit(ctx, id, f, contract.Command{Actor: actor(ctx), Revision: revision}, value(r.Params.IdempotencyKey))
 	return commandAnswer{out}, err
 }
 
@@ -116,7 +113,7 @@ func (h *handlers) DeleteTask(ctx context.Context, r api.DeleteTaskRequestObject
 	if err != nil {
 		return nil, err
 	}
-	operation, err := h.service.Delete(ctx, id, actorAPI)
+	operation, err := h.service.Delete(ctx, id, actor(ctx))
 	if err != nil {
 		return nil, err
 	}

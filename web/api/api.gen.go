@@ -469,18 +469,20 @@ type HistoryEvent struct {
 
 // Incremental defines model for Incremental.
 type Incremental struct {
-	Applied               *Position  `json:"applied"`
-	ApplyDelayMs          *int64     `json:"apply_delay_ms"`
-	CaptureDelayMs        *int64     `json:"capture_delay_ms"`
-	DelayMs               *int64     `json:"delay_ms"`
-	Divergences           *int64     `json:"divergences"`
-	GapBytes              *int64     `json:"gap_bytes"`
-	Mode                  *string    `json:"mode"`
-	PurgeAt               *time.Time `json:"purge_at"`
-	RowsPerSecond         *float64   `json:"rows_per_second"`
-	SourceHead            *Position  `json:"source_head"`
-	Synced                *bool      `json:"synced"`
-	TransactionsPerSecond *float64   `json:"transactions_per_second"`
+	Applied        *Position  `json:"applied"`
+	ApplyDelayMs   *int64     `json:"apply_delay_ms"`
+	CaptureDelayMs *int64     `json:"capture_delay_ms"`
+	DelayMs        *int64     `json:"delay_ms"`
+	Divergences    *int64     `json:"divergences"`
+	GapBytes       *int64     `json:"gap_bytes"`
+	Mode           *string    `json:"mode"`
+	PurgeAt        *time.Time `json:"purge_at"`
+	RowsPerSecond  *float64   `json:"rows_per_second"`
+	SourceHead     *Position  `json:"source_head"`
+
+	// Synced the destination has what the source has, of every table: false while tables stand apart (groups), but for dropped ones
+	Synced                *bool    `json:"synced"`
+	TransactionsPerSecond *float64 `json:"transactions_per_second"`
 }
 
 // LimitCommand defines model for LimitCommand.
@@ -776,7 +778,9 @@ type SyncPoint struct {
 	At       time.Time `json:"at"`
 	Number   int       `json:"number"`
 	Position Position  `json:"position"`
-	Reached  bool      `json:"reached"`
+
+	// Reached everything before the point is on the destination; false while tables stand apart (groups), but for dropped ones
+	Reached bool `json:"reached"`
 }
 
 // TLS defines model for TLS.
