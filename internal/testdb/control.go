@@ -109,22 +109,21 @@ func Down(ctx context.Context, out io.Writer, now bool) error {
 	if err != nil {
 		return err
 	}
+	var failed []error // the others end all the same
 	for _, dir := range dirs {
-		i := &instance{run: dir}
-		if alive, err := i.alive(); err != nil {
-			return err
-		} else if !alive || strings.HasPrefix(filepath.Base(dir), "own-") {
-			continue
+		name, _, _ := strings.Cut(filepath.Base(dir), "-")
+		i := &instance{run: dir, edition: edition{name: name}}
+		alive, err := i.alive()
+		if err == nil && alive && name != "own" {
+			err = r.down(ctx, i, now)
 		}
-		if err := r.down(ctx, i, now); err != nil {
-			return err
-		}
+		failed = append(failed, err)
 	}
-	return nil
+	return errors.Join(failed...)
 }
 
 func (r *runs) down(ctx context.Context, i *instance, now bool) error {
-	name, _, _ := strings.Cut(filepath.Base(i.run), "-")
+	name := i.edition.name
 	if now {
 		users, err := tryAcquire(filepath.Join(i.run, "users"), syscall.LOCK_EX)
 		if err != nil {
@@ -133,7 +132,9 @@ func (r *runs) down(ctx context.Context, i *instance, now bool) error {
 		if users != nil {
 			defer users.Close()
 			r.fetch.say("%s: stopping", name)
-			return i.stop(ctx)
+			// Its data serves nobody any more (startShared), and a clean end may take
+			// minutes.
+			return i.kill(ctx)
 		}
 	}
 	if err := os.WriteFile(filepath.Join(i.run, "down"), nil, 0o600); err != nil {

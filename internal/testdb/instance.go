@@ -30,7 +30,13 @@ const (
 )
 
 // startTimeout bounds a start on a machine whose cores are all busy.
-const startTimeout = 2 * time.Minute
+const startTimeout = 4 * time.Minute
+
+// answerTimeout is how long a shared server that runs may be silent.
+const answerTimeout = 2 * time.Minute
+
+// errOther means that the port is no longer ours.
+var errOther = errors.New("another server answers")
 
 // poll is how often conditions without an event are looked at.
 const poll = 20 * time.Millisecond
@@ -85,7 +91,7 @@ func (i *instance) launch(ctx context.Context) error {
 	}
 	for attempt := 1; ; attempt++ {
 		if !fixed {
-			port, err := freePort()
+			port, err := FreePort()
 			if err != nil {
 				return err
 			}
@@ -211,7 +217,7 @@ func (i *instance) ping(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("find the data directory: %w", err)
 	}
 	if theirs, err := os.Stat(dir); err != nil || !os.SameFile(ours, theirs) {
-		return "", fmt.Errorf("another server answers on port %d", i.port)
+		return "", fmt.Errorf("port %d: %w", i.port, errOther)
 	}
 	return version, nil
 }
@@ -247,9 +253,34 @@ func (i *instance) logEnd() string {
 	return lastLines(string(text), 12)
 }
 
-// freePort returns a port that nobody listens on, below the range from which
-// the system takes the ports of outgoing connections.
-func freePort() (int, error) {
+// answers waits until the server answers: one that runs and is silent for some
+// seconds, on a machine whose cores are all busy, is not broken.
+func (i *instance) answers(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	tick := time.NewTicker(poll)
+	defer tick.Stop()
+	for {
+		_, err := i.ping(ctx)
+		var refused *mysql.MySQLError
+		if err == nil || errors.Is(err, errOther) || errors.As(err, &refused) {
+			return err
+		}
+		if alive, aliveErr := i.alive(); aliveErr != nil || !alive {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-tick.C:
+		}
+	}
+}
+
+// FreePort returns a port that nobody listens on, below the range from which
+// the system takes the ports of outgoing connections: a server may end and start
+// again on it.
+func FreePort() (int, error) {
 	var last error
 	for range 50 {
 		port := 15000 + rand.IntN(17000)

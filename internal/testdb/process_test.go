@@ -16,7 +16,7 @@ import (
 )
 
 func testContext() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.Background(), 3*time.Minute)
+	return context.WithTimeout(context.Background(), 5*time.Minute)
 }
 
 // privateCache is a cache with the programs of the real one and its own runs.
@@ -186,7 +186,7 @@ func parent(t *testing.T, pid int) int {
 
 func requireEventually(t *testing.T, condition func() bool) {
 	t.Helper()
-	require.Eventually(t, condition, 30*time.Second, 20*time.Millisecond)
+	require.Eventually(t, condition, 2*time.Minute, 20*time.Millisecond)
 }
 
 // A shared server without a free connection is left to those who use it.

@@ -97,7 +97,7 @@ func (r *runs) startShared(ctx context.Context, i *instance, template string) er
 			return fmt.Errorf("read state of %s: %w", i.edition.name, err)
 		}
 		i.port = state.Port
-		if _, err := i.ping(ctx); err == nil || crowded(err) {
+		if err := i.answers(ctx); err == nil || crowded(err) {
 			return nil
 		}
 	}

@@ -10,7 +10,7 @@ import (
 
 // cleanupTimeout bounds what a test's end waits for, such as the metadata lock
 // of a connection that its owner did not close.
-const cleanupTimeout = 30 * time.Second
+const cleanupTimeout = 2 * time.Minute
 
 // Schema creates an empty schema (utf8mb4) and drops it at the end of the test.
 func (s *Server) Schema(t testing.TB) string {

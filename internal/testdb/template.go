@@ -16,7 +16,7 @@ import (
 const recipe = "2"
 
 // initTimeout bounds the making of a data directory on a busy machine.
-const initTimeout = 5 * time.Minute
+const initTimeout = 10 * time.Minute
 
 // template returns the directory with an initialised data directory ("data")
 // and the password of its administrator ("password"), made once for each

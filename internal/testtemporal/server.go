@@ -17,10 +17,12 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"shardlift/internal/testdb"
 )
 
 // startTime is how long a server may take until it is usable.
-const startTime = 60 * time.Second
+const startTime = 4 * time.Minute
 
 // Server is a running Temporal server.
 type Server struct {
@@ -94,15 +96,23 @@ func start(data string) (*Server, error) {
 	if _, err := os.Stat(binary); err != nil {
 		return nil, fmt.Errorf("%s is missing: run `make bin/shardlift-dev` once", binary)
 	}
-	ports, err := freePorts()
-	if err != nil {
-		return nil, err
+	for attempt := 1; ; attempt++ {
+		port, err := testdb.FreePort()
+		if err != nil {
+			return nil, err
+		}
+		uiPort, err := testdb.FreePort()
+		if err != nil {
+			return nil, err
+		}
+		s := &Server{
+			Address: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), Namespace: "shardlift",
+			binary: binary, data: data, uiPort: strconv.Itoa(uiPort),
+		}
+		if err = s.run(); err == nil || attempt == 3 || !strings.Contains(err.Error(), "address already in use") {
+			return s, err
+		}
 	}
-	s := &Server{
-		Address: net.JoinHostPort("127.0.0.1", ports[0]), Namespace: "shardlift",
-		binary: binary, data: data, uiPort: ports[1],
-	}
-	return s, s.run()
 }
 
 // run starts the process and returns when it says that it is ready.
@@ -185,19 +195,6 @@ func moduleRoot() (string, error) {
 		}
 	}
 	return "", errors.New("the root of module shardlift is not above the working directory")
-}
-
-func freePorts() ([2]string, error) {
-	var ports [2]string
-	for i := range ports {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return ports, err
-		}
-		defer l.Close()
-		ports[i] = strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
-	}
-	return ports, nil
 }
 
 type output struct {
