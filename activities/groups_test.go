@@ -255,6 +255,12 @@ func (p *parted) broken(group int) {
 	require.NotEqual(p.t, string(fault.Retry), info.Class)
 	p.destExec("RENAME TABLE b_away TO b")
 	require.True(p.t, p.park(group, "b").Copied)
+	require.True(p.t, p.synced().IsZero(), "while a table stands apart")
+}
+
+// synced is what a sync point is compared with.
+func (p *parted) synced() position.Position {
+	return inspectAs[position.Position](p.rig, contract.InspectIn{Kind: contract.InspectApplied})
 }
 
 // TestGroups_AParkedTableCatchesUpAndMerges: one table fails in the middle of a
@@ -279,6 +285,7 @@ func TestGroups_AParkedTableCatchesUpAndMerges(t *testing.T) {
 			p.equal("b")
 			merged := p.merge(1).Position
 			require.Equal(t, stopped, merged, "the older of both")
+			require.Equal(t, merged, p.synced())
 			covers, err := caught.Applied.Covers(merged)
 			require.NoError(t, err)
 			require.True(t, covers)
@@ -538,6 +545,7 @@ func TestGroups_DropLeavesTheOthersRight(t *testing.T) {
 	must(p.rig, p.DropGroup, in)
 	must(p.rig, p.DropGroup, in)
 	p.nothingOf(1)
+	require.False(t, p.synced().IsZero(), "a dropped table counts no more")
 	p.storm(20, all...)
 	p.run("ALTER TABLE b ADD COLUMN more INT", "DROP TABLE b")
 	p.storm(20, "a", "c")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -93,14 +94,33 @@ func ask(ctx context.Context, s *checkpoint.Store, in contract.InspectIn) (any, 
 		}
 		return answer, err
 	case contract.InspectApplied:
-		c, err := s.Load(ctx, 0)
-		if c == nil {
-			return position.Position{}, err
-		}
-		return c.Position, err
+		return appliedOfAll(ctx, s)
 	default:
 		return nil, fault.InvalidField.New("kind", "%q is no kind of inspection", in.Kind)
 	}
+}
+
+// appliedOfAll is the position up to which the destination has every table: none
+// while tables stand apart. The groups are read before and after the checkpoint:
+// no table may leave, or come back with an older position, around it.
+func appliedOfAll(ctx context.Context, s *checkpoint.Store) (position.Position, error) {
+	var none position.Position
+	if apart, err := someApart(ctx, s); err != nil || apart {
+		return none, err
+	}
+	c, err := s.Load(ctx, 0)
+	if err != nil || c == nil {
+		return none, err
+	}
+	if apart, err := someApart(ctx, s); err != nil || apart {
+		return none, err
+	}
+	return c.Position, nil
+}
+
+func someApart(ctx context.Context, s *checkpoint.Store) (bool, error) {
+	groups, err := s.Groups(ctx)
+	return slices.ContainsFunc(groups, func(g checkpoint.TableGroup) bool { return !g.Dropped }), err
 }
 
 // tablesPage is one page of tables: copied ones are being applied as soon as

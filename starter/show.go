@@ -102,6 +102,8 @@ func addProgress(f *facts, t *api.Task) {
 	if i := t.Incremental; i.Synced != nil || i.DelayMs != nil || i.Applied != nil {
 		state := "catching up"
 		switch {
+		case len(apart(t)) > 0:
+			state = fmt.Sprintf("NOT synced (%d apart)", len(apart(t)))
 		case i.Synced == nil:
 			state = unknown
 		case *i.Synced:

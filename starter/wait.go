@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -24,7 +25,8 @@ func (a *app) waitCommand() *cobra.Command {
 		Use: "wait TASK --for STATE", Short: "wait for a state of a task", Args: oneTask,
 		Long: `Wait until a task has come so far, at most for --timeout (then exit status 5). STATE is
   full-complete  the full copy is complete
-  synced         every change that the source had committed when the command was given is on the destination
+  synced         every change that the source had committed when the command was given is on the destination,
+                 of tables that stand apart, too; a parked one ends the command with status 1
   completed      the task has ended
   failed         the task has failed
 A task that fails meanwhile ends the command with its error and exit status 1.`,
@@ -161,7 +163,32 @@ func (a *app) stuck(ctx context.Context, c *api.ClientWithResponses, id string) 
 	case statusOf(t).Ended():
 		return fault.EndedBefore.New("task "+id, "it ended before the sync point was seen to be reached")
 	}
+	for _, g := range value(t.Groups) {
+		if g.State == api.Parked {
+			return fault.GroupsOpen.New("task "+t.Name, "not synced: %s", strings.Join(namesOf(g), ", "))
+		}
+	}
 	return nil
+}
+
+// apart names the tables that stand apart, without those that were dropped: what
+// is said of the task's apply does not hold for them.
+func apart(t *api.Task) []string {
+	var out []string
+	for _, g := range value(t.Groups) {
+		if g.State != api.Dropped {
+			out = append(out, namesOf(g)...)
+		}
+	}
+	return out
+}
+
+func namesOf(g api.TableGroup) []string {
+	out := make([]string, 0, len(g.Tables))
+	for _, n := range g.Tables {
+		out = append(out, n.Schema+"."+n.Table)
+	}
+	return out
 }
 
 // syncPoint makes a sync point. One made later is as good: it covers more.

@@ -88,6 +88,26 @@ func TestWaitSynced_BearsAWorkerThatIsAwayAndNotAFailedTask(t *testing.T) {
 	require.Equal(t, exitRefused, f.shardlift("wait", "shop-to-ddm", "--for", "synced").status)
 }
 
+// TestWaitSynced_ATableThatStandsApart: what brings it on is waited for; a parked
+// one needs somebody.
+func TestWaitSynced_ATableThatStandsApart(t *testing.T) {
+	apart := func(state api.TableGroupState) func(*api.Task) {
+		return func(t *api.Task) { toParked(t); (*t.Groups)[0].State = state }
+	}
+	f := newFake(t)
+	f.reached = 3
+	f.script = []func(*api.Task){apart(api.Applying), apart(api.Merging), apart(api.Dropped)}
+	require.Zero(t, f.shardlift("wait", "shop-to-ddm", "--for", "synced").status)
+
+	f = newFake(t)
+	f.reached = 1000
+	f.script = []func(*api.Task){apart(api.Applying), apart(api.Parked)}
+	got := f.shardlift("wait", "shop-to-ddm", "--for", "synced")
+	require.Equal(t, exitFailed, got.status)
+	require.Contains(t, got.err, "SL-7029")
+	require.Contains(t, got.err, "Shop.orders")
+}
+
 func TestWait_PatienceHasAnEnd(t *testing.T) {
 	f := newFake(t)
 	f.hooks["GetTask"] = func(n int) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -122,7 +123,9 @@ func (w *watcher) line(t *api.Task, now time.Time) string {
 	case lifecycle.Phase(t.Phase) == lifecycle.PhaseIncremental || t.Incremental.DelayMs != nil:
 		i := t.Incremental
 		text += fmt.Sprintf("  delay %s, %s rows/s, %s tx/s, at %s", delay(i.DelayMs), rate(i.RowsPerSecond), rate(i.TransactionsPerSecond), place(i.Applied))
-		if value(i.Synced) {
+		if names := apart(t); len(names) > 0 {
+			text += ", NOT synced, apart: " + strings.Join(names, ", ")
+		} else if value(i.Synced) {
 			text += ", synced"
 		}
 	}

@@ -43,6 +43,21 @@ func TestTask_ShowsTablesThatStandApart(t *testing.T) {
 	require.Equal(t, "applying", lines[1].State)
 }
 
+// TestTask_IsNotSyncedWhileTablesStandApart: whoever cuts over on it would lose
+// their rows.
+func TestTask_IsNotSyncedWhileTablesStandApart(t *testing.T) {
+	caught := &contract.ApplyBeat{CaughtUp: true}
+	require.True(t, *synced(caught, &contract.View{}))
+	require.False(t, *synced(&contract.ApplyBeat{}, &contract.View{}))
+	require.Nil(t, synced(caught, nil), "nobody knows of the groups")
+	for _, state := range []contract.GroupState{
+		contract.GroupParked, contract.GroupPlanning, contract.GroupCopying, contract.GroupApplying, contract.GroupMerging,
+	} {
+		require.False(t, *synced(caught, &contract.View{Groups: []contract.Group{{No: 1, State: state}}}), state)
+	}
+	require.True(t, *synced(caught, &contract.View{Groups: []contract.Group{{No: 1, State: contract.GroupDropped}}}))
+}
+
 func TestTables_CommandsAreRefusedBeforeTheStart(t *testing.T) {
 	r := newRig(t)
 	r.work()

@@ -132,7 +132,7 @@ func renderLive(t *api.Task, d control.Details) {
 	}
 	if a := d.Apply; a != nil {
 		t.Incremental = api.Incremental{
-			Synced: &a.CaughtUp, Mode: &a.Mode, DelayMs: &a.DelayMillis, CaptureDelayMs: &a.CaptureDelay, ApplyDelayMs: &a.ApplyDelay,
+			Synced: synced(a, d.View), Mode: &a.Mode, DelayMs: &a.DelayMillis, CaptureDelayMs: &a.CaptureDelay, ApplyDelayMs: &a.ApplyDelay,
 			RowsPerSecond: &a.RowsRate, TransactionsPerSecond: &a.TxRate, Applied: renderPosition(&a.Applied),
 			SourceHead: t.Incremental.SourceHead, GapBytes: t.Incremental.GapBytes, PurgeAt: t.Incremental.PurgeAt, Divergences: &a.Divergences,
 		}
@@ -141,6 +141,15 @@ func renderLive(t *api.Task, d control.Details) {
 		}
 	}
 	t.Throttle.Active, t.Throttle.Reason = reason != "", orNull(reason)
+}
+
+// synced says whether the destination has every table's rows: never while tables
+// stand apart, whose changes the apply leaves out; null where nobody can tell.
+func synced(a *contract.ApplyBeat, v *contract.View) *bool {
+	if v == nil {
+		return nil
+	}
+	return new(a.CaughtUp && !slices.ContainsFunc(v.Groups, contract.Group.Open))
 }
 
 func renderProgress(t *api.Task, p contract.CopyProgress) {

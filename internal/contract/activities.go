@@ -234,7 +234,7 @@ const (
 	InspectTest        = "test"        // TestAnswer
 	InspectTables      = "tables"      // TablesAnswer
 	InspectDifferences = "differences" // ComparisonAnswer
-	InspectApplied     = "applied"     // position.Position of the checkpoint row
+	InspectApplied     = "applied"     // position.Position up to which the destination has every table, zero while some stand apart
 	InspectLogs        = "logs"        // LogsAnswer
 	InspectObjects     = "objects"     // ObjectsAnswer
 	InspectSamples     = "samples"     // SamplesAnswer

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -135,7 +136,8 @@ func (s *Service) Page(ctx context.Context, taskID string, p Page, into any) err
 	return s.inspect(ctx, in, into)
 }
 
-// SyncPoint says whether everything before a sync point is on the destination.
+// SyncPoint says whether everything before a sync point is on the destination,
+// of tables that stand apart, too: it is not reached while there are any.
 func (s *Service) SyncPoint(ctx context.Context, taskID string, number int) (contract.SyncPoint, bool, error) {
 	view, err := s.View(ctx, taskID)
 	if err != nil {
@@ -147,6 +149,9 @@ func (s *Service) SyncPoint(ctx context.Context, taskID string, number int) (con
 		}
 		if e := view.LastError; e != nil && e.Code == fault.AccessDenied.Code {
 			return p, false, nil // who waits asks every second: so many denied logins lock the account
+		}
+		if slices.ContainsFunc(view.Groups, contract.Group.Open) {
+			return p, false, nil // tables that stand apart are part of everything
 		}
 		in := contract.InspectIn{Kind: contract.InspectApplied, WorkerGroup: view.Spec.WorkerGroup, Task: contract.TaskRef{TaskID: taskID, Revision: view.Revision}}
 		var applied position.Position
