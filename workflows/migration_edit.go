@@ -25,7 +25,30 @@ func (m *migration) checkEdit(_ workflow.Context, r contract.EditRequest) error 
 	if field := fixedField(m.Spec, r.Spec); field != "" {
 		return fault.FixedField.New(field, "")
 	}
+	if field := leftOut(m.Spec, r.Spec, r.Credentials); field != "" {
+		return fault.FixedField.New(field, "it changes with the side's password only, and the file has none")
+	}
 	return nil
+}
+
+// leftOut names a field of a side that differs and would be passed over: a side
+// is replaced as a whole, with its password, or not at all.
+func leftOut(have, want task.Spec, replaced []task.Side) string {
+	for _, side := range []struct {
+		name       task.Side
+		have, want task.SealedSide
+	}{{task.SourceSide, have.Source, want.Source}, {task.DestinationSide, have.Destination, want.Destination}} {
+		switch {
+		case slices.Contains(replaced, side.name):
+		case side.have.MaxConnections != side.want.MaxConnections:
+			return string(side.name) + ".max_connections"
+		case side.have.TLSMode != side.want.TLSMode:
+			return string(side.name) + ".tls.mode"
+		case side.have.DataNodes != side.want.DataNodes:
+			return string(side.name) + ".data_nodes"
+		}
+	}
+	return ""
 }
 
 // missing names the parts of the configuration that a draft lacks, "" when it is complete.
