@@ -1,8 +1,10 @@
 package task
 
 import (
+	"encoding/json"
 	"fmt"
 
+	"shardlift/internal/fault"
 	"shardlift/internal/secret"
 	"shardlift/internal/selection"
 )
@@ -77,11 +79,28 @@ func (f File) Seal(taskID string, workers, web secret.PublicKey) (Spec, error) {
 	if err != nil {
 		return Spec{}, err
 	}
-	return Spec{
+	spec := Spec{
 		Name: f.Name, Description: f.Description, Type: f.Type, WorkerGroup: f.WorkerGroup,
 		Source: source, Destination: destination, Objects: f.Objects, Policy: f.Policy, Limits: f.Limits,
 		Tags: f.Tags, ExpiredDays: f.ExpiredDays, Alarms: f.Alarms, Missing: f.Missing(),
-	}, nil
+	}
+	return spec, spec.bounded()
+}
+
+// largestSpec is what a task may have of its file: Temporal keeps at most 2 MB in
+// one piece, and the task's state travels with it.
+const largestSpec = 1_500_000
+
+func (s Spec) bounded() error {
+	data, err := json.Marshal(s)
+	if err != nil {
+		return fmt.Errorf("seal: %w", err)
+	}
+	if len(data) > largestSpec {
+		return fault.InvalidFile.New("task file", "with its certificates it has %d KB, more than the %d KB that a task can keep: "+
+			"refer to certificates with ca_ref, cert_ref and key_ref, and select tables by wildcards instead of by a long list", len(data)/1000, largestSpec/1000)
+	}
+	return nil
 }
 
 // SealEndpoint seals one side.

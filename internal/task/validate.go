@@ -89,6 +89,7 @@ func (v *validation) endpoint(at string, e Endpoint) {
 	}
 	v.pem(at+".tls.ca", e.TLS.CA)
 	v.pem(at+".tls.cert", e.TLS.Cert)
+	v.check(len(e.TLS.Key) <= maxCertificate, at+".tls.key", "is larger than 500 KB")
 	for i, n := range e.DataNodes {
 		v.check(n.Host != "" && n.Port >= 1 && n.Port <= 65535 && n.User != "", fmt.Sprintf("%s.data_nodes[%d]", at, i), "host, port and user are needed")
 	}
