@@ -80,13 +80,15 @@ func TestMigration_AnErrorBesideTheCopyFailsIt(t *testing.T) {
 // waits for lanes, watch and apply, and the copy's end ends the apply beside it.
 func TestServer_PauseDrainsCopyAndApply(t *testing.T) {
 	s := newStage(t)
+	s.holdCopy.Store(true)
 	s.start(beside)
-	require.Eventually(t, func() bool { return s.open.Load() == 6 }, 10*time.Second, 10*time.Millisecond, "4 lanes, watch, apply")
+	require.Eventually(t, func() bool { return s.open.Load() == 6 }, time.Minute, 10*time.Millisecond, "4 lanes, watch, apply")
 	require.Equal(t, lifecycle.Paused, must(s, contract.UpdatePause, contract.PauseRequest{Command: byAlice}).Status)
 	require.Zero(t, s.open.Load(), "an activity works on after the pause was answered")
+	s.holdCopy.Store(false)
 	must(s, contract.UpdateResume, contract.ResumeRequest{Command: byAlice})
 	s.reaches(lifecycle.IncreStarted)
-	require.Eventually(t, func() bool { return s.open.Load() == 2 }, 10*time.Second, 10*time.Millisecond, "watch and apply")
+	require.Eventually(t, func() bool { return s.open.Load() == 2 }, time.Minute, 10*time.Millisecond, "watch and apply")
 	must(s, contract.UpdateStop, contract.StopRequest{Command: byAlice})
 	require.NoError(t, s.GetWorkflow(t.Context(), contract.MigrationID(s.taskID), "").Get(t.Context(), nil))
 	require.Zero(t, s.open.Load())

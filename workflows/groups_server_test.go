@@ -26,7 +26,7 @@ func (s *stage) playGroups(answer func(string, any)) {
 
 func (s *stage) openAre(n int32, what string) {
 	s.t.Helper()
-	require.Eventually(s.t, func() bool { return s.open.Load() == n }, 15*time.Second, 10*time.Millisecond, what)
+	require.Eventually(s.t, func() bool { return s.open.Load() == n }, time.Minute, 10*time.Millisecond, what)
 }
 
 func (s *stage) ends() {
@@ -40,13 +40,14 @@ func (s *stage) ends() {
 func TestServer_AGroupIsDrainedLikeGroup0(t *testing.T) {
 	s := newStage(t)
 	s.failTable = true
+	s.holdCopy.Store(true)
 	s.start(copied, parks)
-	require.Eventually(t, func() bool { g := s.view().Groups; return len(g) == 1 && g[0].Position != nil }, 15*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { g := s.view().Groups; return len(g) == 1 && g[0].Position != nil }, time.Minute, 50*time.Millisecond)
 	require.Equal(t, lifecycle.IncreStarted, s.view().Status)
 	require.Eventually(t, func() bool {
 		found, err := s.ListWorkflow(t.Context(), list("ShardliftAttention='parked' AND WorkflowId='"+contract.MigrationID(s.taskID)+"'"))
 		return err == nil && len(found.GetExecutions()) == 1
-	}, 10*time.Second, 100*time.Millisecond, "the list does not show it")
+	}, time.Minute, 100*time.Millisecond, "the list does not show it")
 	s.openAre(2, "watch and apply")
 	must(s, contract.UpdateTables, about(contract.TablesRecopy))
 	s.openAre(6, "watch, apply, 4 lanes of the group")
@@ -55,10 +56,11 @@ func TestServer_AGroupIsDrainedLikeGroup0(t *testing.T) {
 	require.Equal(t, contract.GroupCopying, s.view().Groups[0].State)
 	must(s, contract.UpdateResume, contract.ResumeRequest{Command: byAlice})
 	s.openAre(6, "the same again")
-	require.Eventually(t, func() bool { return len(s.view().Groups) == 0 }, 20*time.Second, 50*time.Millisecond)
+	s.holdCopy.Store(false)
+	require.Eventually(t, func() bool { return len(s.view().Groups) == 0 }, time.Minute, 50*time.Millisecond)
 	s.openAre(2, "watch and apply after the merge")
 	must(s, contract.UpdateTables, addition("crm", "people"))
-	require.Eventually(t, func() bool { return len(s.view().Groups) == 0 }, 20*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return len(s.view().Groups) == 0 }, time.Minute, 50*time.Millisecond)
 	s.openAre(2, "watch and apply after the merge")
 	must(s, contract.UpdateStop, contract.StopRequest{Command: byAlice})
 	s.ends()
@@ -72,6 +74,7 @@ func TestServer_StopsWithAGroupAtWork(t *testing.T) {
 	for name, stop := range map[string]contract.StopRequest{"incomplete": {Incomplete: true}, "force": {Force: true}} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
+			s.holdCopy.Store(true)
 			s.start(copied, parked)
 			s.openAre(2, "watch and apply")
 			must(s, contract.UpdateTables, about(contract.TablesRecopy))

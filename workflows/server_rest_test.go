@@ -20,11 +20,12 @@ func lastLook() contract.WatchOut {
 // tells at its end stays for whoever looks at the task later.
 func TestServer_NumbersOutliveTheWatch(t *testing.T) {
 	s := newStage(t)
+	s.holdCopy.Store(true)
 	s.start(planned)
-	require.Eventually(t, func() bool { return s.open.Load() > 1 }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return s.open.Load() > 1 }, time.Minute, 10*time.Millisecond)
 	require.Nil(t, s.view().Progress, "heartbeats tell")
 	must(s, contract.UpdatePause, contract.PauseRequest{Command: byAlice})
-	require.Eventually(t, func() bool { return s.view().Status == lifecycle.Paused }, 10*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return s.view().Status == lifecycle.Paused }, time.Minute, 50*time.Millisecond)
 	p := s.view().Progress
 	require.NotNil(t, p)
 	require.Equal(t, int64(5), p.RowsDone)
@@ -61,7 +62,7 @@ func TestServer_RestsUntilSomethingIsDue(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
 			s.start(c.prepare)
-			require.Eventually(t, func() bool { return c.until(s.view()) }, 20*time.Second, 50*time.Millisecond)
+			require.Eventually(t, func() bool { return c.until(s.view()) }, time.Minute, 50*time.Millisecond)
 			if name != "expiry" {
 				must(s, contract.UpdateStop, contract.StopRequest{Command: byAlice, Force: true})
 			}
@@ -77,12 +78,12 @@ func TestServer_AFailureIsRetriedLater(t *testing.T) {
 	s := newStage(t)
 	s.failApply, s.failAs = true, fault.ServerFull
 	s.start(copied)
-	require.Eventually(t, func() bool { e := s.view().LastError; return e != nil && e.NextRetryAt != nil }, 20*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { e := s.view().LastError; return e != nil && e.NextRetryAt != nil }, time.Minute, 50*time.Millisecond)
 	require.Equal(t, lifecycle.IncreStarted, s.view().Status)
 	require.Equal(t, lifecycle.Paused, must(s, contract.UpdatePause, contract.PauseRequest{Command: byAlice}).Status)
 	require.Nil(t, s.view().LastError.NextRetryAt)
 	must(s, contract.UpdateResume, contract.ResumeRequest{Command: byAlice})
-	require.Eventually(t, func() bool { return s.open.Load() == 2 }, 20*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return s.open.Load() == 2 }, time.Minute, 50*time.Millisecond)
 	require.Nil(t, s.view().LastError)
 	must(s, contract.UpdateStop, contract.StopRequest{Command: byAlice})
 	require.NoError(t, s.GetWorkflow(t.Context(), contract.MigrationID(s.taskID), "").Get(t.Context(), nil))
