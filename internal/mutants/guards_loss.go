@@ -40,6 +40,12 @@ func lossGuards() []Guard {
 			Package:     "internal/checkpoint", Run: "TestTurn_AnOlderPlannerChangesNothing",
 		},
 		{
+			Name: "planning-is-done-in-its-turn", Rule: "fence", File: "internal/copyplan/maker.go",
+			Text:        "m.Store = turn",
+			Replacement: "_ = turn",
+			Package:     "internal/soak", Run: "TestPlan_FrozenPlannerChangesNothing", Tags: "faultpoint",
+		},
+		{
 			Name: "plan-is-whole", Rule: "fence", File: "internal/checkpoint/plan.go",
 			Text:        "if tables == 0 || open > 0 {",
 			Replacement: "if tables < 0 {",

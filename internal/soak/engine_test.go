@@ -165,12 +165,18 @@ func (w *works) lane(ctx context.Context, lane int) error {
 	}
 	w.owned(unit)
 	w.say("%s is owned", unit)
+	if err := w.store.CheckPlan(ctx, 0, w.Plan.Epoch); err != nil {
+		return err
+	}
 	out, err := copier.Run(ctx, copier.Config{
 		Source: w.src, Destination: w.dst, Store: w.store, Fence: fence, Mapping: w.planned,
 		Lane: lane, Lanes: w.Lanes, Box: time.Minute, Writers: 2, FullOnly: w.FullOnly,
 	})
 	if err == nil && !out.Done {
 		return errors.New("the lane's box ended")
+	}
+	if err == nil {
+		err = w.store.CheckPlan(ctx, 0, w.Plan.Epoch)
 	}
 	return err
 }

@@ -189,8 +189,10 @@ type attempt struct {
 	breaker *breaker
 	cancel  context.CancelCauseFunc
 	dead    atomic.Bool
-	ended   chan struct{}
-	err     error
+	// planning: it makes the plan.
+	planning bool
+	ended    chan struct{}
+	err      error
 
 	worker *worker // nil: it is in this process
 

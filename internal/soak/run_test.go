@@ -200,9 +200,16 @@ func (r *run) attempt(ctx context.Context) error {
 		return a.err
 	case <-a.froze:
 	}
-	// Heartbeats are missing: the next attempt begins while this one stands still.
+	// Heartbeats are missing: the next attempt begins while this one stands still. A
+	// planner may go on as late as when the copy is under way.
 	next := make(chan error, 1)
-	go func() { next <- r.attempt(ctx) }()
+	go func() {
+		err := r.attempt(ctx)
+		if a.planning && errors.Is(err, errMore) {
+			err = r.attempt(ctx)
+		}
+		next <- err
+	}()
 	var err error
 	select {
 	case err = <-next:
@@ -235,6 +242,9 @@ func (r *run) begin(ctx context.Context) *attempt {
 	e.planned = func(p plan) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
+		if r.starts != a.no { // Temporal hears the newest attempt only
+			return
+		}
 		if p.Done || !r.schedule.deaf { // a heartbeat may be lost, a result is not
 			r.engine.Plan = p
 		}
@@ -249,7 +259,7 @@ func (r *run) begin(ctx context.Context) *attempt {
 		}
 	}
 	life, cancel := context.WithCancelCause(ctx)
-	a.cancel = cancel
+	a.cancel, a.planning = cancel, !e.Plan.Done
 	go func() {
 		defer close(a.ended)
 		defer cancel(nil)

@@ -74,7 +74,7 @@ func draw(seed uint64, process bool) schedule {
 }
 
 // planKinds are what happens while the plan is made.
-var planKinds = []kind{kill, kill, kill, kill, lose, lose, delay, cut, nodes, down, router}
+var planKinds = []kind{kill, kill, kill, kill, lose, lose, delay, freeze, freeze, cut, nodes, down, router}
 
 // whilePlanning draws none, one, two or three troubles.
 func (s schedule) whilePlanning(rng *rand.Rand) (out []trouble) {
