@@ -8,41 +8,55 @@ import (
 
 // foretell tells how long a copy still takes. Rows count when their chunk is
 // done, so that a moment's rate says little: it takes the rate between the first
-// and the last chunk that was seen to end, within the last half of the time
-// and two minutes at least. It is used by one goroutine.
+// and the last chunk that was seen to end, within the last half of the time and
+// over a number of chunks at least. It is used by one goroutine.
 type foretell struct {
 	began time.Time
-	ends  []chunkEnd // where the number of rows has changed
+	first int64      // work that was done at the first look
+	ends  []chunkEnd // where the work has changed since
 }
 
 type chunkEnd struct {
-	at   time.Time
-	rows int64
+	at     time.Time
+	work   int64
+	chunks int
 }
 
-// fewestEnds is how many chunks have to end before anything is foretold.
-const fewestEnds = 3
+const (
+	// fewestEnds is how often chunks have to be seen to end before anything is foretold.
+	fewestEnds = 3
+	// fewestChunks are what a rate is taken of, when there are as many.
+	fewestChunks = 40
+	// rowsOfAChunk is what a chunk costs besides its rows, in rows: its checkpoint
+	// and its statements. Tables of a few rows would make a copy look slow otherwise.
+	rowsOfAChunk = 500
+)
 
 // remaining takes the copy's progress at a moment; 0 is not known, or nothing.
+// Until the first chunk ends the lanes start, which is no part of any rate.
 func (f *foretell) remaining(now time.Time, p contract.CopyProgress) time.Duration {
-	n := len(f.ends)
+	done := p.RowsDone + rowsOfAChunk*int64(p.ChunksDone)
 	if f.began.IsZero() {
-		f.began = now
+		f.began, f.first = now, done
 	}
-	if n == 0 || f.ends[n-1].rows != p.RowsDone {
-		f.ends = append(f.ends, chunkEnd{now, p.RowsDone})
+	n := len(f.ends)
+	if n == 0 && done != f.first || n > 0 && f.ends[n-1].work != done {
+		f.ends = append(f.ends, chunkEnd{now, done, p.ChunksDone})
 		n++
 	}
-	window := max(now.Sub(f.began)/2, 2*time.Minute)
-	for n > fewestEnds && now.Sub(f.ends[0].at) > window {
+	if n == 0 {
+		return 0
+	}
+	last := f.ends[n-1]
+	for n > fewestEnds && now.Sub(f.ends[0].at) > now.Sub(f.began)/2 && last.chunks-f.ends[1].chunks >= fewestChunks {
 		f.ends = f.ends[1:]
 		n--
 	}
-	first, last := f.ends[0], f.ends[n-1]
-	left := p.RowsEstimated - last.rows
-	if n < fewestEnds || left <= 0 || last.rows <= first.rows {
+	first := f.ends[0]
+	left := max(p.RowsExpected-p.RowsDone, 0) + rowsOfAChunk*int64(p.Chunks-p.ChunksDone)
+	if n < fewestEnds || p.ChunksDone >= p.Chunks || last.work <= first.work {
 		return 0
 	}
-	perRow := last.at.Sub(first.at).Seconds() / float64(last.rows-first.rows)
-	return max(time.Duration(perRow*float64(left)*float64(time.Second))-now.Sub(last.at), time.Second)
+	each := last.at.Sub(first.at).Seconds() / float64(last.work-first.work)
+	return max(time.Duration(each*float64(left)*float64(time.Second))-now.Sub(last.at), time.Second)
 }

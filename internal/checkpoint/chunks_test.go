@@ -36,7 +36,10 @@ func TestClaim_FollowsThePlan(t *testing.T) {
 	left, err := s.Unfinished(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, 5, left, "4 chunks and a table that is not planned")
-	require.NoError(t, s.SetPlanned(t.Context(), 2))
+	require.NoError(t, s.SetPlannedRows(t.Context(), 2, 30))
+	progress, err := s.Progress(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 130, progress.RowsExpected, "before anything is copied: the estimates, better where the chunks tell")
 
 	f := acquire(t, s, p, "copy/0", Token{1, 1, 1})
 	for want := int64(1); want <= 4; want++ {
@@ -48,6 +51,11 @@ func TestClaim_FollowsThePlan(t *testing.T) {
 		c.Rows, c.Bytes = 10, 100
 		require.NoError(t, s.Finish(t.Context(), f, *c))
 		require.NoError(t, s.Finish(t.Context(), f, *c), "the same again, as after a lost answer")
+		if want == 1 {
+			progress, err = s.Progress(t.Context())
+			require.NoError(t, err)
+			require.Less(t, progress.RowsExpected, int64(130), "a table that is being copied counts by its chunks")
+		}
 	}
 	c, err := s.Claim(t.Context(), f, 0, 1, at(1))
 	require.NoError(t, err)
@@ -55,9 +63,9 @@ func TestClaim_FollowsThePlan(t *testing.T) {
 	left, err = s.Unfinished(t.Context())
 	require.NoError(t, err)
 	require.Zero(t, left)
-	progress, err := s.Progress(t.Context())
+	progress, err = s.Progress(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, contract.CopyProgress{RowsDone: 40, RowsEstimated: 200, BytesDone: 400, BytesEstimated: 2000, ChunksDone: 4, Chunks: 4, TablesCopied: 2, Tables: 2}, progress)
+	require.Equal(t, contract.CopyProgress{RowsDone: 40, RowsEstimated: 130, RowsExpected: 40, BytesDone: 400, BytesEstimated: 2000, ChunksDone: 4, Chunks: 4, TablesCopied: 2, Tables: 2}, progress)
 	last, err = s.LastChunk(t.Context(), 2)
 	require.NoError(t, err)
 	require.Equal(t, at(4), last.Low)
@@ -65,7 +73,7 @@ func TestClaim_FollowsThePlan(t *testing.T) {
 
 	tables, err := s.Tables(t.Context())
 	require.NoError(t, err)
-	plan[0].Planned, plan[1].Planned = true, true
+	plan[0].Planned, plan[1].Planned, plan[1].RowsEstimated = true, true, 30
 	require.Equal(t, plan, tables)
 }
 

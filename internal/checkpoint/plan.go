@@ -147,8 +147,16 @@ func (s *Store) addDefinitions(ctx context.Context, tables []Table) error {
 }
 
 // SetPlanned notes that all chunks of a table are in the plan.
-func (s *Store) SetPlanned(ctx context.Context, no int) error {
-	n, err := s.exec(ctx, fmt.Sprintf("UPDATE %s SET planned = 1, counter = counter + 1 WHERE task = %s AND no = %d", s.t(tableTable), s.task, no))
+func (s *Store) SetPlanned(ctx context.Context, no int) error { return s.setPlanned(ctx, no, "") }
+
+// SetPlannedRows is SetPlanned with the rows that its chunks have, which are
+// known better than the server's estimate then.
+func (s *Store) SetPlannedRows(ctx context.Context, no int, rows int64) error {
+	return s.setPlanned(ctx, no, fmt.Sprintf(", rows_estimated = %d", rows))
+}
+
+func (s *Store) setPlanned(ctx context.Context, no int, more string) error {
+	n, err := s.exec(ctx, fmt.Sprintf("UPDATE %s SET planned = 1%s, counter = counter + 1 WHERE task = %s AND no = %d", s.t(tableTable), more, s.task, no))
 	if err == nil && n != 1 {
 		err = fmt.Errorf("it is not in the plan")
 	}
@@ -191,8 +199,10 @@ func (s *Store) Progress(ctx context.Context) (contract.CopyProgress, error) {
 	if err != nil {
 		return p, err
 	}
-	sums := []any{&p.Tables, &p.RowsDone, &p.RowsEstimated, &p.BytesDone, &p.BytesEstimated, &p.ChunksDone, &p.Chunks, &p.TablesCopied, &p.TablesCopying}
-	query := fmt.Sprintf("SELECT COUNT(*), COALESCE(SUM(rows_done), 0), COALESCE(SUM(rows_estimated), 0), COALESCE(SUM(bytes_done), 0), COALESCE(SUM(bytes_estimated), 0), "+
+	sums := []any{&p.Tables, &p.RowsDone, &p.RowsEstimated, &p.RowsExpected, &p.BytesDone, &p.BytesEstimated, &p.ChunksDone, &p.Chunks, &p.TablesCopied, &p.TablesCopying}
+	query := fmt.Sprintf("SELECT COUNT(*), COALESCE(SUM(rows_done), 0), COALESCE(SUM(rows_estimated), 0), "+
+		"COALESCE(SUM(CASE WHEN planned = 1 AND chunks_done > 0 THEN rows_done * chunks DIV chunks_done ELSE rows_estimated END), 0), "+
+		"COALESCE(SUM(bytes_done), 0), COALESCE(SUM(bytes_estimated), 0), "+
 		"COALESCE(SUM(chunks_done), 0), COALESCE(SUM(chunks), 0), "+
 		"COALESCE(SUM(CASE WHEN planned = 1 AND chunks = chunks_done THEN 1 ELSE 0 END), 0), "+
 		"COALESCE(SUM(CASE WHEN started = 1 AND NOT (planned = 1 AND chunks = chunks_done) THEN 1 ELSE 0 END), 0) FROM %s WHERE task = %s%s", s.t(tableTable), s.task, dropped)

@@ -60,8 +60,11 @@ type WatchBeat struct {
 
 // CopyProgress sums the chunk plan.
 type CopyProgress struct {
-	RowsDone       int64   `json:"rows_done"`
-	RowsEstimated  int64   `json:"rows_estimated"`
+	RowsDone      int64 `json:"rows_done"`
+	RowsEstimated int64 `json:"rows_estimated"`
+	// RowsExpected is RowsEstimated made better by what was copied: a table that is
+	// complete counts with its rows, one that is being copied by its chunks.
+	RowsExpected   int64   `json:"rows_expected,omitempty"`
 	BytesDone      int64   `json:"bytes_done"`
 	BytesEstimated int64   `json:"bytes_estimated"`
 	ChunksDone     int     `json:"chunks_done"`

@@ -213,8 +213,10 @@ func (m *Maker) CutTable(ctx context.Context, t checkpoint.Table) error {
 		m.Report()
 		return err
 	}
-	err = chunk.Plan(ctx, m.Source, t.Definition, after, m.Budget, func(r table.KeyRange, _ int64) error {
+	var rows int64
+	err = chunk.Plan(ctx, m.Source, t.Definition, after, m.Budget, func(r table.KeyRange, estimated int64) error {
 		m.Last++
+		rows += estimated
 		batch = append(batch, checkpoint.Chunk{No: m.Last, Table: t.No, Range: r})
 		if len(batch) < size {
 			m.Moved()
@@ -228,7 +230,10 @@ func (m *Maker) CutTable(ctx context.Context, t checkpoint.Table) error {
 	if err != nil {
 		return err
 	}
-	return m.Store.SetPlanned(ctx, t.No)
+	if after != nil { // a part was cut before, its rows are not known here
+		return m.Store.SetPlanned(ctx, t.No)
+	}
+	return m.Store.SetPlannedRows(ctx, t.No, rows)
 }
 
 // Report tells how far the plan is.
