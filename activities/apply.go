@@ -89,7 +89,7 @@ func (a *Activities) apply(ctx context.Context, t *resolved, in contract.ApplyIn
 		watchDelay = func(contract.ApplyBeat) {}
 	}
 	limiter := throttle.New(sourceLoad(src))
-	stop := limited{s, limiter, forApply(s, in), func() {}, alarm.set}.follow(ctx)
+	stop := limited{s, limiter, forApply(s, in, newSharing(s, checkpoint.ApplyUnit(in.Group), in.Owner, attempt, in.Group, false)), func() {}, alarm.set}.follow(ctx)
 	defer stop()
 	err = fenced(ctx, s, checkpoint.ApplyUnit(in.Group), in.Owner, attempt, t.Spec.Objects, func(fence *checkpoint.Fence) error {
 		if in.Group > 0 { // merged before the fence was this attempt's

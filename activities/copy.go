@@ -88,7 +88,11 @@ func (a *Activities) copyLane(ctx context.Context, t *resolved, in contract.Copy
 	defer func() { a.noteEnd(ctx, s, laneName(in), err) }()
 	limiter := throttle.New(sourceLoad(src))
 	shown := &laneBeat{step: step, limiter: limiter, last: contract.CopyBeat{Lane: in.Lane}}
-	stop := limited{s, limiter, lanesOf(s, in.Lanes, in.ApplyBeside), shown.again, nil}.follow(ctx)
+	parts := lanesOf(s, in.Lanes, in.ApplyBeside)
+	if in.Group > 0 {
+		parts = newSharing(s, checkpoint.CopyUnit(in.Group, in.Lane), in.Owner, attempt, in.Group, true).parts
+	}
+	stop := limited{s, limiter, parts, shown.again, nil}.follow(ctx)
 	defer stop()
 	err = fenced(ctx, s, checkpoint.CopyUnit(in.Group, in.Lane), in.Owner, attempt, t.Spec.Objects, func(fence *checkpoint.Fence) error {
 		out, err = copier.Run(ctx, copier.Config{

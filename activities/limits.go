@@ -88,8 +88,8 @@ func lanesOf(s *checkpoint.Store, lanes int, beside bool) func(context.Context, 
 }
 
 // forApply is the apply's part: all of what is limited for it, shared with the
-// lanes of a copy that goes on beside it.
-func forApply(s *checkpoint.Store, in contract.ApplyIn) func(context.Context, task.Limits) (int, error) {
+// lanes of a copy that goes on beside it, or with the steps of groups.
+func forApply(s *checkpoint.Store, in contract.ApplyIn, beside *sharing) func(context.Context, task.Limits) (int, error) {
 	lanes := lanesOf(s, in.CopyLanes, true)
 	return func(ctx context.Context, limits task.Limits) (int, error) {
 		switch {
@@ -98,7 +98,7 @@ func forApply(s *checkpoint.Store, in contract.ApplyIn) func(context.Context, ta
 		case in.BesideCopy:
 			return lanes(ctx, limits)
 		default:
-			return 1, nil
+			return beside.parts(ctx, limits)
 		}
 	}
 }
