@@ -262,3 +262,14 @@ func TestActor_IsSaidOfEveryCommand(t *testing.T) {
 		require.Equal(t, c.want, f.actedAs())
 	}
 }
+
+func TestList_ShowsDelaysOnRequest(t *testing.T) {
+	f := newFake(t)
+	got := f.shardlift("list", "--delay")
+	require.Zero(t, got.status, got.err)
+	require.Contains(t, got.out, "DELAY")
+	require.Contains(t, f.sent("ListTasks"), `"delay":true`)
+	require.Equal(t, "-", delayOf(api.TaskSummary{Status: "PAUSING"}))
+	require.Equal(t, "?", delayOf(api.TaskSummary{Status: "INCRE_TRANSFER_STARTED"}))
+	require.Equal(t, "140 ms", delayOf(api.TaskSummary{Status: "INCRE_TRANSFER_STARTED", DelayMs: new(int64(140))}))
+}

@@ -50,10 +50,15 @@ func (h *handlers) firstPage(pages *console.Pages) echo.HandlerFunc {
 			data.Error = p.Code + ": " + value(p.Detail) + "; " + value(p.Remedy)
 		}
 		data.More = next != ""
+		delays := h.service.Delays(c.Request().Context(), lines)
 		for _, l := range lines {
 			t := renderLine(h.service, l)
+			delay := ""
+			if ms, known := delays[l.TaskID]; known {
+				delay = (time.Duration(ms) * time.Millisecond).Round(100 * time.Millisecond).String()
+			}
 			data.Tasks = append(data.Tasks, console.Task{
-				Name: t.Name, ID: t.ID, Status: t.StatusLabel, Phase: t.Phase, Attention: t.Attention, Source: value(t.SourceEndpoint),
+				Delay: delay, Name: t.Name, ID: t.ID, Status: t.StatusLabel, Phase: t.Phase, Attention: t.Attention, Source: value(t.SourceEndpoint),
 				Destination: value(t.DestinationEndpoint), Created: t.CreatedAt.UTC().Format(time.RFC3339), URL: h.service.URL(t.ID),
 			})
 		}

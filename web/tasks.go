@@ -66,9 +66,17 @@ func (h *handlers) ListTasks(ctx context.Context, r api.ListTasksRequestObject) 
 	if err != nil {
 		return nil, err
 	}
+	var delays map[string]int64
+	if value(p.Delay) {
+		delays = h.service.Delays(ctx, lines)
+	}
 	out := api.ListTasks200JSONResponse{Tasks: make([]api.TaskSummary, 0, len(lines)), Next: orNull(next)}
 	for _, l := range lines {
-		out.Tasks = append(out.Tasks, renderLine(h.service, l))
+		t := renderLine(h.service, l)
+		if delay, known := delays[l.TaskID]; known {
+			t.DelayMs = &delay
+		}
+		out.Tasks = append(out.Tasks, t)
 	}
 	return out, nil
 }

@@ -966,8 +966,11 @@ type TaskList struct {
 
 // TaskSummary defines model for TaskSummary.
 type TaskSummary struct {
-	Attention           string            `json:"attention"`
-	CreatedAt           time.Time         `json:"created_at"`
+	Attention string    `json:"attention"`
+	CreatedAt time.Time `json:"created_at"`
+
+	// DelayMs with delay=true
+	DelayMs             *int64            `json:"delay_ms,omitempty"`
 	Description         *string           `json:"description,omitempty"`
 	DestinationEndpoint *string           `json:"destination_endpoint,omitempty"`
 	ErrorCode           *string           `json:"error_code,omitempty"`
@@ -1053,9 +1056,12 @@ type ListTasksParams struct {
 	Name *string `form:"name,omitempty" json:"name,omitempty"`
 
 	// Attention only tasks somebody should look at
-	Attention *bool   `form:"attention,omitempty" json:"attention,omitempty"`
-	Limit     *int    `form:"limit,omitempty" json:"limit,omitempty"`
-	Cursor    *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+	Attention *bool `form:"attention,omitempty" json:"attention,omitempty"`
+
+	// Delay tell the delay of each task that applies changes, at the cost of a call for each
+	Delay  *bool   `form:"delay,omitempty" json:"delay,omitempty"`
+	Limit  *int    `form:"limit,omitempty" json:"limit,omitempty"`
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // CreateTaskParams defines parameters for CreateTask.
@@ -2702,6 +2708,18 @@ func NewListTasksRequest(server string, params *ListTasksParams) (*http.Request,
 		if params.Attention != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "attention", *params.Attention, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Delay != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "delay", *params.Delay, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -9215,6 +9233,13 @@ func (w *ServerInterfaceWrapper) ListTasks(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "attention", ctx.QueryParams(), &params.Attention, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter attention: %s", err))
+	}
+
+	// ------------- Optional query parameter "delay" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "delay", ctx.QueryParams(), &params.Delay, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter delay: %s", err))
 	}
 
 	// ------------- Optional query parameter "limit" -------------

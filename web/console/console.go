@@ -17,6 +17,8 @@ var files embed.FS
 // Task is one line of the list.
 type Task struct {
 	Name, ID, Status, Phase, Attention, Source, Destination, Created, URL string
+	// Delay is that of a task that applies changes, "" where it is not known.
+	Delay string
 }
 
 // Tasks is the first page.
