@@ -89,7 +89,7 @@ func TestTask_EveryActionOnALiveTask(t *testing.T) {
 	require.GreaterOrEqual(t, code, http.StatusConflict, text)
 	require.Contains(t, text, fault.PauseMode.Code)
 	m.must("pause", "")
-	m.await(pauseLimit, string(lifecycle.Paused))
+	m.awaitPause()
 	m.refuses(lifecycle.Paused)
 	full := m.show().Full
 	require.NotNil(t, full.RowsDone, "the numbers stay while nobody watches")

@@ -19,12 +19,19 @@ import (
 
 	"shardlift/internal/contract"
 	"shardlift/internal/fault"
+	"shardlift/internal/lifecycle"
 	"shardlift/internal/testdb"
 )
 
 // pauseLimit is how fast a pause has to take effect (1 s with server push, plus
 // the end of the chunk or window).
 const pauseLimit = 12 * time.Second
+
+// awaitPause waits until the task is paused, as soon as is promised.
+func (m *move) awaitPause() {
+	m.t.Helper()
+	m.within(pauseLimit, "pause", func() bool { return m.show().Status == string(lifecycle.Paused) })
+}
 
 // TestTask_PausesAndResumesInEveryPhase also hands over between workers by
 // SIGTERM.
@@ -40,7 +47,7 @@ func TestTask_PausesAndResumesInEveryPhase(t *testing.T) {
 
 	s.eventually(time.Minute, "copied rows", func() bool { return m.copied() > 0 })
 	m.must("pause", "")
-	m.await(pauseLimit, "PAUSING")
+	m.awaitPause()
 	rows := m.copied()
 	require.Less(t, rows, int64(16_000))
 	m.must("resume", "")
@@ -57,7 +64,7 @@ func TestTask_PausesAndResumesInEveryPhase(t *testing.T) {
 	m.await(2*time.Minute, "INCRE_TRANSFER_STARTED")
 	m.synced(time.Minute)
 	m.must("pause", "")
-	m.await(pauseLimit, "PAUSING")
+	m.awaitPause()
 	code, text := m.post("pause", "")
 	require.Equal(t, http.StatusConflict, code, text)
 	require.Contains(t, text, "available_actions")
