@@ -54,7 +54,11 @@ func (a *app) tablesCommand() *cobra.Command {
 func (a *app) printTables(all api.TableList) error {
 	g := &grid{header: []string{"TABLE", "STATE", "%", "ROWS", "ABOUT", "COMPARISON", "ERROR"}, right: []int{2, 3, 4}}
 	for _, t := range all.Tables {
-		g.add(t.Schema+"."+t.Table, t.State, count(&t.Percent), count(&t.RowsDone), count(&t.RowsEstimated), value(t.Compare), value(t.Error))
+		name := t.Schema + "." + t.Table
+		if to := value(t.ToTable); to != "" && to != t.Table {
+			name += " > " + to
+		}
+		g.add(name, t.State, count(&t.Percent), count(&t.RowsDone), count(&t.RowsEstimated), value(t.Compare), value(t.Error))
 	}
 	if err := g.print(a.out); err != nil {
 		return err

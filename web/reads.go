@@ -96,7 +96,7 @@ func (h *handlers) ListTables(ctx context.Context, r api.ListTablesRequestObject
 	out := api.ListTables200JSONResponse{Tables: make([]api.TableProgress, 0, len(answer.Tables)), Next: answer.Next}
 	for _, t := range answer.Tables {
 		out.Tables = append(out.Tables, api.TableProgress{
-			Schema: t.Schema, Table: t.Table, State: t.State, RowsDone: t.RowsDone, RowsEstimated: t.RowsEstimated,
+			Schema: t.Schema, Table: t.Table, ToSchema: orNull(t.ToSchema), ToTable: orNull(t.ToTable), State: t.State, RowsDone: t.RowsDone, RowsEstimated: t.RowsEstimated,
 			Percent: t.Percent, Error: orNull(t.Error), Compare: orNull(t.Compare),
 		})
 	}

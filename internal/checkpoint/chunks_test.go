@@ -249,7 +249,7 @@ func TestTableProgress_PagesThroughTenThousandTables(t *testing.T) {
 			seen++
 			require.Equal(t, fmt.Sprintf("t%05d", seen), r.Table)
 			if seen == 1 {
-				require.Equal(t, contract.TableProgress{Schema: "shop", Table: "t00001", State: "copying", RowsDone: 50, RowsEstimated: 100, Percent: 10}, r)
+				require.Equal(t, contract.TableProgress{Schema: "shop", Table: "t00001", ToSchema: "shop_ddm", ToTable: "t00001", State: "copying", RowsDone: 50, RowsEstimated: 100, Percent: 10}, r)
 			} else {
 				require.Equal(t, "waiting", r.State)
 			}

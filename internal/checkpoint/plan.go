@@ -247,7 +247,7 @@ func (s *Store) TableProgress(ctx context.Context, after, limit int) (tables []c
 			return err
 		}
 		after = no
-		p.Schema, p.Table = n.Source.Schema, n.Source.Table
+		p.Schema, p.Table, p.ToSchema, p.ToTable = n.Source.Schema, n.Source.Table, n.Destination.Schema, n.Destination.Table
 		p.State, p.Percent = tableState(planned, started, chunks, done)
 		if g, ok := apart[no]; ok && (g.Dropped || !g.Planned) {
 			p.State = "parked"

@@ -283,6 +283,8 @@ type TestAnswer struct {
 type TableProgress struct {
 	Schema        string `json:"schema"`
 	Table         string `json:"table"`
+	ToSchema      string `json:"to_schema,omitempty"`
+	ToTable       string `json:"to_table,omitempty"`
 	State         string `json:"state"` // waiting, copying, copied, applying, parked
 	RowsDone      int64  `json:"rows_done"`
 	RowsEstimated int64  `json:"rows_estimated"`

@@ -839,6 +839,10 @@ type TableProgress struct {
 	Schema        string  `json:"schema"`
 	State         string  `json:"state"`
 	Table         string  `json:"table"`
+
+	// ToSchema where its rows go
+	ToSchema *string `json:"to_schema,omitempty"`
+	ToTable  *string `json:"to_table,omitempty"`
 }
 
 // TableRef defines model for TableRef.
