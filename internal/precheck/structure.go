@@ -71,11 +71,34 @@ func tableStructure(ctx context.Context, e *Env) (finding, error) {
 		for _, narrow := range narrower(p) {
 			g.fail("%s", narrow)
 		}
+		for _, column := range withoutDefault(p) {
+			g.alarm("%s: the source has a default, the destination none", column)
+		}
 	}
-	if len(remedies) == 0 {
-		remedies = []string{"ALTER TABLE on the destination so that its columns hold every value of the source's"}
+	if len(g.fails) > 0 && len(remedies) == 0 {
+		remedies = append(remedies, "ALTER TABLE on the destination so that its columns hold every value of the source's")
 	}
-	return g.finding(fmt.Sprintf("columns and keys of %d tables fit", len(pairs)), "columns or keys do not fit", "", strings.Join(remedies, "\n")), nil
+	if len(g.alarms) > 0 {
+		remedies = append(remedies, "ALTER TABLE <schema>.<table> ALTER COLUMN <column> SET DEFAULT <the source's>; on the destination, or let the application name the columns in each INSERT")
+	}
+	return g.finding(fmt.Sprintf("columns and keys of %d tables fit", len(pairs)), "columns or keys do not fit",
+		"defaults are missing: after the switch an INSERT of the application that leaves the columns out fails or stores NULL", strings.Join(remedies, "\n")), nil
+}
+
+// withoutDefault names columns that an INSERT may leave out on the source and gets
+// another value, or none, on the destination (PC-D3). The task itself writes every column.
+func withoutDefault(p pair) []string {
+	var out []string
+	for _, from := range p.source.Columns {
+		at := p.destination.Column(from.Name)
+		if at < 0 || !from.HasDefault || from.AutoIncrement || from.Generated != table.NotGenerated {
+			continue
+		}
+		if to := p.destination.Columns[at]; !to.HasDefault && !to.AutoIncrement && to.Generated == table.NotGenerated {
+			out = append(out, p.to.String()+"."+to.Name)
+		}
+	}
+	return out
 }
 
 // narrower names destination columns that would refuse some of the values that
