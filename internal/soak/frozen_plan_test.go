@@ -4,7 +4,6 @@ package soak
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"sync/atomic"
 	"testing"
@@ -79,6 +78,6 @@ func frozenAt(t *testing.T, p *place, at int) bool {
 	require.NoError(t, newer.run(t.Context()), "the planner stood at point %d", at)
 	found, err := p.differences(t.Context(), &shapes[0])
 	require.NoError(t, err)
-	require.Empty(t, found, fmt.Sprintf("the planner stood at point %d", at))
+	require.Empty(t, found, "the planner stood at point %d", at)
 	return true
 }

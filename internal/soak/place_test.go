@@ -38,9 +38,11 @@ type place struct {
 	// named are what a test of its own adds to breaks.
 	named map[kind]func()
 	sim   *simtest.Sim
-	// storage are the databases of Vitess' shards, by node; rebirth starts it anew.
+	// storage are the databases of Vitess' shards, by node; rebirth starts it anew,
+	// below the MySQL under it.
 	storage  []string
 	rebirth  func()
+	below    func()
 	user     string // the engine's account on the source
 	load     bool
 	tables   []string // of the schedule before
@@ -195,6 +197,10 @@ func (p *place) breaks(ctx context.Context, k kind) {
 		p.sim.Server.Faults().CutNode(0)
 		p.sim.Server.Faults().CutNode(1)
 	case down:
+		if p.below != nil {
+			p.below()
+			return
+		}
 		p.sim.Server.Faults().NodeDown(1)
 		pause(100 * time.Millisecond)
 		p.sim.Server.Faults().NodeUp(1)
