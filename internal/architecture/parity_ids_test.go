@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -59,19 +58,19 @@ func TestParity_HasEachNumberOnceAndShowsIt(t *testing.T) {
 		id, fit, _ := strings.Cut(line, " ")
 		require.False(t, known[id], "%s stands twice in the list", id)
 		known[id] = true
-		assert.Equal(t, 1, count[id], "docs/parity: %s has to stand in one row", id)
+		require.Equal(t, 1, count[id], "docs/parity: %s has to stand in one row", id)
 		switch row := rows[id]; fit {
 		case "Y", "A":
-			assert.Regexp(t, shown, row, "docs/parity: %s names neither a test nor a page", id)
+			require.Regexp(t, shown, row, "docs/parity: %s names neither a test nor a page", id)
 			require.False(t, fit == "Y" && strings.Contains(row, "no meaning"), "docs/parity: %s has a meaning", id)
 		case "N":
-			assert.Regexp(t, `\w+ \w+ \w+`, row[strings.LastIndex(strings.TrimSuffix(strings.TrimSpace(row), "|"), "|")+1:], "docs/parity: %s does not say why", id)
+			require.Regexp(t, `\w+ \w+ \w+`, row[strings.LastIndex(strings.TrimSuffix(strings.TrimSpace(row), "|"), "|")+1:], "docs/parity: %s does not say why", id)
 		default:
 			require.Fail(t, "unknown fit", "%s", line)
 		}
 	}
 	for id := range count {
-		assert.True(t, known[id], "docs/parity: %s is no number of the list", id)
+		require.True(t, known[id], "docs/parity: %s is no number of the list", id)
 	}
 }
 
@@ -82,6 +81,6 @@ func TestParity_HasEachItemOfThePrecheck(t *testing.T) {
 	require.NoError(t, err)
 	for _, code := range lines(t, "drs-items.txt") {
 		_, err := os.Stat(filepath.Join("../../docs/precheck", code+".md"))
-		assert.True(t, err == nil || strings.Contains(string(page), "`"+code+"`"), "docs/parity/precheck.md says nothing of %s", code)
+		require.True(t, err == nil || strings.Contains(string(page), "`"+code+"`"), "docs/parity/precheck.md says nothing of %s", code)
 	}
 }
