@@ -33,18 +33,17 @@ func (d *delayAlarm) set(limits task.Alarms) { d.limits.Store(&limits) }
 
 // look returns the alarm that one beat begins or ends, nil for none.
 func (d *delayAlarm) look(b contract.ApplyBeat) *contract.TaskAlarm {
-	limits := d.limits.Load()
+	limits := *d.limits.Load()
 	switch {
-	case limits.DelaySeconds == 0 && d.told:
+	case limits.Off() && d.told:
 		d.told, d.over = false, time.Time{}
 		return &contract.TaskAlarm{Kind: contract.AlarmDelay, At: b.At, Text: "the alarm was switched off"}
-	case limits.DelaySeconds == 0 || b.DelayMillis < 0:
+	case limits.Off() || b.DelayMillis < 0:
 		return nil
 	}
 	d.caughtUp = d.caughtUp || b.CaughtUp
-	threshold := time.Duration(limits.DelaySeconds) * time.Second
-	delay := time.Duration(b.DelayMillis) * time.Millisecond
-	if delay <= threshold {
+	what := tooMuch(limits, b)
+	if what == "" {
 		d.over = time.Time{}
 		if (d.told || d.first) && d.caughtUp {
 			d.told, d.first = false, false
@@ -60,10 +59,27 @@ func (d *delayAlarm) look(b contract.ApplyBeat) *contract.TaskAlarm {
 		return nil
 	}
 	d.told, d.first = true, false
-	return &contract.TaskAlarm{
-		Kind: contract.AlarmDelay, Active: true, At: b.At,
-		Text: fmt.Sprintf("the delay is %s, above %s for %s: see large transactions, hot rows and the load of both sides", delay.Round(time.Second), threshold, lasts.Round(time.Second)),
+	return &contract.TaskAlarm{Kind: contract.AlarmDelay, Active: true, At: b.At, Text: fmt.Sprintf("%s, and that for %s", what, lasts.Round(time.Second))}
+}
+
+// tooMuch says which delay of a beat is above its threshold, and where to look;
+// "" when none is.
+func tooMuch(limits task.Alarms, b contract.ApplyBeat) string {
+	for _, d := range []struct {
+		name   string
+		limit  int
+		millis int64
+		causes string
+	}{
+		{"the delay", limits.DelaySeconds, b.DelayMillis, "large transactions, hot rows and the load of both sides"},
+		{"the delay from the source to the worker", limits.CaptureSeconds, b.CaptureDelay, "the network, the load of the source and large transactions"},
+		{"the delay from the worker to the destination", limits.ApplySeconds, b.ApplyDelay, "hot rows, locks and the load of the destination"},
+	} {
+		if threshold := time.Duration(d.limit) * time.Second; d.limit > 0 && time.Duration(d.millis)*time.Millisecond > threshold {
+			return fmt.Sprintf("%s is %s, above %s: see %s", d.name, (time.Duration(d.millis) * time.Millisecond).Round(time.Second), threshold, d.causes)
+		}
 	}
+	return ""
 }
 
 // watchDelay tells the task's workflow of what look finds; a message that does

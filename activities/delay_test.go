@@ -59,6 +59,29 @@ func TestDelayAlarm_FollowsNewThresholds(t *testing.T) {
 	require.Nil(t, beat(time.Hour, false))
 }
 
+// TestDelayAlarm_OfEachPart: the way to the worker and the way to the destination
+// may have thresholds of their own.
+func TestDelayAlarm_OfEachPart(t *testing.T) {
+	for _, c := range []struct {
+		limits         task.Alarms
+		capture, apply int64
+		want           string
+	}{
+		{task.Alarms{CaptureSeconds: 10}, 11_000, 0, "from the source to the worker is 11s, above 10s"},
+		{task.Alarms{CaptureSeconds: 10}, 9_000, 60_000, ""},
+		{task.Alarms{ApplySeconds: 10}, 0, 11_000, "from the worker to the destination is 11s, above 10s"},
+		{task.Alarms{ApplySeconds: 10}, 60_000, 9_000, ""},
+	} {
+		d := newDelayAlarm(c.limits)
+		at := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+		d.look(contract.ApplyBeat{At: at, CaughtUp: true})
+		d.look(contract.ApplyBeat{At: at, DelayMillis: c.capture + c.apply, CaptureDelay: c.capture, ApplyDelay: c.apply})
+		require.False(t, d.limits.Load().Off())
+		require.Equal(t, c.want != "", d.told)
+		require.Contains(t, tooMuch(c.limits, contract.ApplyBeat{CaptureDelay: c.capture, ApplyDelay: c.apply}), c.want)
+	}
+}
+
 func TestDelayAlarm_IsOffWithoutAThreshold(t *testing.T) {
 	d := newDelayAlarm(task.Alarms{})
 	for range 3 {

@@ -101,7 +101,7 @@ func (m *migration) edit(ctx workflow.Context, r contract.EditRequest) (contract
 		return contract.CommandResult{}, err
 	}
 	m.Spec.Name, m.Spec.Description, m.Spec.Tags = r.Spec.Name, r.Spec.Description, r.Spec.Tags
-	if r.Spec.Alarms.DelaySeconds == 0 && m.alarmsChange(ctx, r.Spec.Alarms) {
+	if r.Spec.Alarms.Off() && m.alarmsChange(ctx, r.Spec.Alarms) {
 		m.alarm(ctx, contract.TaskAlarm{Kind: contract.AlarmDelay}) // nobody else would end it
 	}
 	m.Spec.Limits, m.Spec.ExpiredDays, m.Spec.Alarms = r.Spec.Limits, r.Spec.ExpiredDays, r.Spec.Alarms

@@ -43,9 +43,16 @@ type File struct {
 type Alarms struct {
 	// DelaySeconds is the delay that is too much, 1 to 3600; 0 is none.
 	DelaySeconds int `yaml:"delay_seconds,omitempty" json:"delay_seconds,omitempty"`
-	// ForSeconds is how long it has to last; default 360.
+	// CaptureSeconds and ApplySeconds are the same for its parts: source to worker,
+	// and worker to destination.
+	CaptureSeconds int `yaml:"capture_delay_seconds,omitempty" json:"capture_delay_seconds,omitempty"`
+	ApplySeconds   int `yaml:"apply_delay_seconds,omitempty" json:"apply_delay_seconds,omitempty"`
+	// ForSeconds is how long one of them has to last; default 360.
 	ForSeconds int `yaml:"for_seconds,omitempty" json:"for_seconds,omitempty"`
 }
+
+// Off says that no delay is too much.
+func (a Alarms) Off() bool { return a.DelaySeconds == 0 && a.CaptureSeconds == 0 && a.ApplySeconds == 0 }
 
 // Endpoint is one side. Password and the TLS texts are filled by whoever read
 // the files (the command line), never by a file itself.
@@ -150,7 +157,7 @@ func (f *File) SetDefaults() {
 	setDefault(&f.Source.MaxConnections, 10)
 	setDefault(&f.Destination.MaxConnections, 16)
 	setDefault(&f.ExpiredDays, 14)
-	if f.Alarms.DelaySeconds > 0 {
+	if !f.Alarms.Off() {
 		setDefault(&f.Alarms.ForSeconds, 360)
 	}
 	if schemas := f.Objects.DestinationSchemas(); len(schemas) > 0 {

@@ -53,8 +53,7 @@ func (f File) Validate() []FieldError {
 	v.errors = append(v.errors, f.Limits.Validate()...)
 	v.tags(f.Tags)
 	v.check(f.ExpiredDays >= 14 && f.ExpiredDays <= 100, "expired_days", "must be 14 to 100")
-	v.check(f.Alarms.DelaySeconds >= 0 && f.Alarms.DelaySeconds <= 3600, "alarms.delay_seconds", "must be 0 (none) to 3600")
-	v.check(f.Alarms.ForSeconds >= 0 && f.Alarms.ForSeconds <= 86400, "alarms.for_seconds", "must be 0 to 86400")
+	v.alarms(f.Alarms)
 	return v.errors
 }
 
@@ -64,6 +63,15 @@ func (v *validation) check(ok bool, field, message string) {
 	if !ok {
 		v.errors = append(v.errors, FieldError{field, message})
 	}
+}
+
+// alarms follow drs.md P-14.
+func (v *validation) alarms(a Alarms) {
+	within := func(field string, n int) { v.check(n >= 0 && n <= 3600, "alarms."+field, "must be 0 (none) to 3600") }
+	within("delay_seconds", a.DelaySeconds)
+	within("capture_delay_seconds", a.CaptureSeconds)
+	within("apply_delay_seconds", a.ApplySeconds)
+	v.check(a.ForSeconds >= 0 && a.ForSeconds <= 86400, "alarms.for_seconds", "must be 0 to 86400")
 }
 
 // description follows drs.md W-04.

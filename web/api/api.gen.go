@@ -261,6 +261,12 @@ func (e TestTaskJSONBodySide) Valid() bool {
 
 // AlarmLimits defines model for AlarmLimits.
 type AlarmLimits struct {
+	// ApplyDelaySeconds worker to destination, 0 is none
+	ApplyDelaySeconds *int `json:"apply_delay_seconds,omitempty"`
+
+	// CaptureDelaySeconds source to worker, 0 is none
+	CaptureDelaySeconds *int `json:"capture_delay_seconds,omitempty"`
+
 	// DelaySeconds 0 is none
 	DelaySeconds *int `json:"delay_seconds,omitempty"`
 	ForSeconds   *int `json:"for_seconds,omitempty"`
