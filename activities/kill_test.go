@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -35,7 +36,7 @@ type killer struct {
 	mu      sync.Mutex
 	worker  *os.Process
 	changes []string // the statements' beginnings
-	regroup bool     // the transaction changes the groups
+	regroup bool     // the transaction changes the groups, or ends a chunk
 	killed  bool
 	conns   []net.Conn
 	serving sync.WaitGroup
@@ -115,7 +116,8 @@ func (k *killer) statements(client io.Reader, server io.Writer, cut chan struct{
 	}
 }
 
-// decisive is the COMMIT of the transaction that changes which groups there are.
+// decisive is the COMMIT of the transaction that changes which groups there are, or
+// that ends a chunk.
 const decisive = 0
 
 type verdict int
@@ -144,7 +146,7 @@ func (k *killer) look(sequence byte, body []byte) verdict {
 		return killNow
 	}
 	k.changes = append(k.changes, text[:min(len(text), 60)])
-	k.regroup = k.regroup || strings.Contains(text, "`shardlift_group`") && word != "CREATE"
+	k.regroup = k.regroup || word != "CREATE" && (strings.Contains(text, "`shardlift_group`") || strings.Contains(text, "chunks_done + 1"))
 	switch {
 	case k.at != len(k.changes) && (k.at != decisive || word != "COMMIT" || !k.regroup):
 		return goOn
@@ -194,6 +196,7 @@ type killedStep struct {
 	Park     contract.ParkIn
 	Plan     contract.PlanGroupIn
 	Merge    contract.MergeIn
+	Copy     contract.CopyLaneIn
 }
 
 // TestGroups_KilledWorkerProcess is the other process of the tests below: it runs
@@ -218,6 +221,8 @@ func TestGroups_KilledWorkerProcess(t *testing.T) {
 		must(r, r.PlanGroup, step.Plan)
 	case contract.MergeGroup.Name:
 		must(r, r.MergeGroup, step.Merge)
+	case contract.CopyLane.Name:
+		must(r, r.CopyLane, step.Copy)
 	}
 }
 
@@ -321,4 +326,18 @@ func TestGroups_KilledAtTheirTransaction(t *testing.T) {
 			require.Equal(t, "COMMIT", statement)
 		}
 	}
+}
+
+// TestFence_WhatAHostThatIsGoneHeldIsEnded: a worker's host is gone in the middle
+// of a transaction on the metadata, and the server hears nothing of it. The next
+// attempt does not wait until the server finds out, which takes hours.
+func TestFence_WhatAHostThatIsGoneHeldIsEnded(t *testing.T) {
+	p := newParted(t, "mysql97")
+	p.planAll()
+	in := contract.CopyLaneIn{TaskRef: p.ref, Owner: p.owner(), Lanes: 1, Box: time.Minute, Connections: 4, Start: p.plan.Start}
+	killed, _ := p.inProcess(killedStep{Activity: contract.CopyLane.Name, Copy: in}, decisive, false, true)
+	require.True(t, killed)
+	p.copyGroup(0, false)
+	p.end = p.head()
+	require.Len(t, p.round(1, decisive, false, true), 3)
 }

@@ -39,6 +39,10 @@ func (s *Store) Acquire(ctx context.Context, unit string, t Token, schemas []str
 	if s.d.Info().Lock == destination.LockUpdate {
 		f.slotCount = lockSlots
 	}
+	// Before, too: an older one whose host is gone may hold the owner row.
+	if err := f.killOlder(ctx, false); err != nil {
+		return nil, fmt.Errorf("acquire %s: %w", unit, err)
+	}
 	before, err := s.claimOwner(ctx, unit, t)
 	if err != nil {
 		return nil, fmt.Errorf("acquire %s: %w", unit, err)

@@ -318,7 +318,7 @@ func (s *Store) Lows(ctx context.Context) ([]position.Position, error) {
 // chunk is no longer this attempt's.
 func (s *Store) Finish(ctx context.Context, f *Fence, c Chunk) error {
 	token := str(f.token.String())
-	err := s.transaction(ctx, func(tx *sql.Tx) error {
+	err := s.transactionOf(ctx, []*Fence{f}, func(tx *sql.Tx) error {
 		n, err := run(ctx, tx, fmt.Sprintf("UPDATE %s SET state = %d, rows_done = %d, bytes_done = %d, counter = counter + 1 WHERE task = %s AND no = %d AND state = %d AND token = %s",
 			s.t(tableChunk), ChunkDone, c.Rows, c.Bytes, s.task, c.No, ChunkClaimed, token))
 		if err != nil {

@@ -28,6 +28,8 @@ type Fence struct {
 	slots   map[string]int            // fence row per session, by Session.ID
 	threads map[string]bool           // physical connections recorded, by schema, shard and thread
 	saved   map[int]position.Position // per group, by this fence
+	// metadata are the ids of the metadata's connections, by driver connection.
+	metadata map[any]string
 }
 
 // Unit returns what is fenced.

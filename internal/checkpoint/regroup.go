@@ -56,7 +56,7 @@ func (s *Store) park(ctx context.Context, own, of *Fence, g TableGroup) (*Checkp
 	if err != nil {
 		return nil, err
 	}
-	err = s.transaction(ctx, func(tx *sql.Tx) error {
+	err = s.transactionOf(ctx, []*Fence{own, of}, func(tx *sql.Tx) error {
 		if err := s.hold(ctx, tx, own); err != nil {
 			return err
 		}
@@ -155,7 +155,7 @@ func (s *Store) merge(ctx context.Context, own, of *Fence, g TableGroup) (*Check
 	if err != nil {
 		return nil, err
 	}
-	err = s.transaction(ctx, func(tx *sql.Tx) error {
+	err = s.transactionOf(ctx, []*Fence{own, of}, func(tx *sql.Tx) error {
 		if err := s.hold(ctx, tx, own); err != nil {
 			return err
 		}

@@ -41,7 +41,7 @@ func (s *Store) replan(ctx context.Context, of *Fence, g TableGroup, tables []Ta
 		fmt.Sprintf("INSERT INTO %s (task, grp, token, body, counter) VALUES (%s, %d, %s, %s, 1)", s.t(tableCheckpoint), s.task, g.No, str(of.token.String()), value),
 		fmt.Sprintf("DELETE FROM %s WHERE task = %s AND no = %d", s.t(tableGroup), s.task, g.No),
 		fmt.Sprintf("INSERT INTO %s (task, no, body, counter) VALUES (%s, %d, %s, 1)", s.t(tableGroup), s.task, g.No, row))
-	return s.transaction(ctx, func(tx *sql.Tx) error {
+	return s.transactionOf(ctx, []*Fence{of}, func(tx *sql.Tx) error {
 		if err := s.hold(ctx, tx, of); err != nil {
 			return err
 		}
@@ -143,7 +143,7 @@ func (s *Store) DropGroup(ctx context.Context, of *Fence, g TableGroup) error {
 	statements = append(statements,
 		fmt.Sprintf("DELETE FROM %s WHERE %s", s.t(tableCheckpoint), s.whereGroup(g.No)),
 		fmt.Sprintf("UPDATE %s SET body = %s, counter = counter + 1 WHERE task = %s AND no = %d", s.t(tableGroup), row, s.task, g.No))
-	err = s.transaction(ctx, func(tx *sql.Tx) error {
+	err = s.transactionOf(ctx, []*Fence{of}, func(tx *sql.Tx) error {
 		if err := s.hold(ctx, tx, of); err != nil {
 			return err
 		}

@@ -63,9 +63,17 @@ func (s *Store) begin(ctx context.Context) (*sql.Tx, error) {
 		tx, err := s.d.DB().BeginTx(ctx, nil)
 		return tx, mysqlconn.Fault(err, "metadata")
 	}
-	tx, err := s.turn.conn.BeginTx(ctx, nil)
+	return s.beginOn(ctx, s.turn.conn)
+}
+
+// beginOn is begin on a connection, the turn's where there is one.
+func (s *Store) beginOn(ctx context.Context, conn *sql.Conn) (*sql.Tx, error) {
+	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
 		return nil, mysqlconn.Fault(err, "metadata")
+	}
+	if s.turn == nil {
+		return tx, nil
 	}
 	if err := s.hold(ctx, tx, s.turn.fence); err != nil {
 		_ = tx.Rollback()
