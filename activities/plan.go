@@ -79,6 +79,12 @@ func (a *Activities) plan(ctx context.Context, t *resolved, token checkpoint.Tok
 	if err == nil {
 		out.ApplyDuring, err = p.appliesDuring(ctx)
 	}
+	if err == nil && t.Spec.Type == task.FullIncremental {
+		r, unread := src.Retention(ctx)
+		if unread == nil { // it is for a warning only
+			out.RetentionSeconds = int64(r.For.Seconds())
+		}
+	}
 	if err == nil {
 		if p.asksForDuring() && !out.ApplyDuring {
 			a.note(ctx, s, levelWarn, "policy.apply during-copy needs a source with GTIDs, MySQL 5.7 or newer or MariaDB: the binlog is applied after the copy")

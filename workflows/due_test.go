@@ -106,6 +106,27 @@ func TestPurge_APausedTaskWarnsBeforeItsBinlogGoes(t *testing.T) {
 	b.ended()
 }
 
+// TestPurge_AFailedTaskThatCannotAskWarnsToo: its source refuses it, so that no
+// watch tells when the purge comes; the retention of the plan does.
+func TestPurge_AFailedTaskThatCannotAskWarnsToo(t *testing.T) {
+	b := newBench(t)
+	stub(b, contract.WatchSource).Return(contract.WatchOut{}, applicationError(fault.AccessDenied))
+	stub(b, contract.ApplyBinlog).Return(contract.ApplyOut{}, applicationError(fault.AccessDenied))
+	b.usual()
+	b.at(time.Hour, func() {
+		require.Equal(t, lifecycle.IncreFailed, b.view().Status)
+		require.Empty(t, b.view().Alarms)
+		require.NotNil(t, b.view().PurgeAt)
+	})
+	b.at(2*day-purgeWarning+time.Hour, func() {
+		require.Len(t, b.view().Alarms, 1)
+		require.Equal(t, contract.AlarmPurge, b.view().Alarms[0].Kind)
+	})
+	after(b, 3*day, contract.UpdateStop, contract.StopRequest{Command: byAlice, Force: true}, b.accepted("stop"))
+	b.run(b.input(func(s *state) { copied(s); s.Plan.RetentionSeconds = int64((2 * day).Seconds()) }))
+	b.ended()
+}
+
 func TestAlarm_OfAnActivityIsShownUntilItEnds(t *testing.T) {
 	b := newBench(t)
 	b.usual()

@@ -3,6 +3,7 @@ package workflows
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -111,7 +112,7 @@ func (m *migration) watch(ctx workflow.Context, start position.Position) error {
 		m.PurgeAt = nil // its heartbeats tell
 		out, err := call(ctx, m.place, contract.WatchSource, "watch binlog retention, statements and load of the source",
 			contract.WatchIn{TaskRef: m.ref(), Start: start, ApplyDuring: m.Plan.ApplyDuring})
-		m.keepLastLook(out, err)
+		m.keepLastLook(ctx, out, err)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -125,13 +126,24 @@ func (m *migration) watch(ctx workflow.Context, start position.Position) error {
 	return nil
 }
 
+// expectPurge takes the time of the purge from the retention that the plan saw: a
+// task that fails because its source is away or refuses it must warn all the same.
+func (m *migration) expectPurge(ctx workflow.Context) {
+	if m.PurgeAt == nil && m.Plan != nil && m.Plan.RetentionSeconds > 0 { // plans of older programs have none
+		at := workflow.Now(ctx).Add(time.Duration(m.Plan.RetentionSeconds) * time.Second)
+		m.PurgeAt = &at
+	}
+}
+
 // keepLastLook keeps what WatchSource saw last, which its heartbeats take along
 // when it ends: cancelled, or because others wait for its slot. A watch that was
-// between two attempts has nothing to tell.
-func (m *migration) keepLastLook(look contract.WatchOut, err error) {
+// between two attempts, or has failed, has nothing to tell; then the source's
+// retention counts from now on.
+func (m *migration) keepLastLook(ctx workflow.Context, look contract.WatchOut, err error) {
 	if err != nil {
 		ended, ok := errors.AsType[*temporal.CanceledError](err)
 		if !ok || !ended.HasDetails() || ended.Details(&look) != nil {
+			m.expectPurge(ctx)
 			return
 		}
 	}

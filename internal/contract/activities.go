@@ -75,6 +75,9 @@ type PlanCopyOut struct {
 	Chunks         int   `json:"chunks"`
 	RowsEstimated  int64 `json:"rows_estimated"`
 	BytesEstimated int64 `json:"bytes_estimated"`
+	// RetentionSeconds is how long the source keeps its binlog, as it was then; 0 is
+	// for ever, or not known.
+	RetentionSeconds int64 `json:"retention_seconds,omitempty"`
 }
 
 // CopyLaneIn runs one lane for a time box.
