@@ -134,16 +134,14 @@ func TestListTasks_IsOneCallForAHundred(t *testing.T) {
 	require.Eventually(t, func() bool {
 		list = decoded[api.TaskList](r.ask(http.MethodGet, path, ""), http.StatusOK)
 		return len(list.Tasks) == 100
-	}, 20*time.Second, 100*time.Millisecond)
+	}, time.Minute, 100*time.Millisecond)
 	require.Equal(t, "db.internal:3306", value(list.Tasks[0].SourceEndpoint))
 	began := time.Now()
-	calls := r.counted(func() { r.ask(http.MethodGet, path, "") })
+	r.makes(map[string]int{"ListWorkflowExecutions": 1}, func() { r.ask(http.MethodGet, path, "") })
 	t.Logf("a list of 100 tasks took %s", time.Since(began))
-	require.Equal(t, map[string]int{"ListWorkflowExecutions": 1}, calls)
 	began = time.Now()
-	calls = r.counted(func() { r.signedIn("/") })
+	r.makes(map[string]int{"ListWorkflowExecutions": 1}, func() { r.signedIn("/") })
 	t.Logf("signing in and the first page took %s", time.Since(began))
-	require.Equal(t, map[string]int{"ListWorkflowExecutions": 1}, calls)
 
 	page := decoded[api.TaskList](r.ask(http.MethodGet, path+"&limit=60", ""), http.StatusOK)
 	require.Len(t, page.Tasks, 60)
@@ -170,11 +168,10 @@ func TestGetTask_UnknownIsNullAndByNameItTakesFourCalls(t *testing.T) {
 	var raw map[string]any
 	r.ask(http.MethodGet, tasksPath+"/"+shop.ID, "") // the new worker's backlog
 	began := time.Now()
-	calls := r.counted(func() {
+	r.makes(map[string]int{"DescribeWorkflowExecution": 3, "QueryWorkflow": 1}, func() {
 		raw = decoded[map[string]any](r.ask(http.MethodGet, tasksPath+"/"+strings.ToLower(shop.Name), ""), http.StatusOK)
 	})
 	t.Logf("show took %s", time.Since(began))
-	require.Equal(t, map[string]int{"DescribeWorkflowExecution": 3, "QueryWorkflow": 1}, calls)
 	require.Equal(t, shop.ID, raw["id"])
 	require.Equal(t, "shardlift.task/v1", raw["schema"])
 	isNull := func(object any, keys ...string) {
@@ -213,7 +210,7 @@ func TestGetTask_WithoutAWorkerShowsWhatWasKnown(t *testing.T) {
 	r.work()
 	require.Eventually(t, func() bool {
 		return decoded[api.Operation](r.ask(http.MethodGet, "/api/v1/operations/"+value(p.OperationID), ""), http.StatusOK).State == "done"
-	}, 15*time.Second, 100*time.Millisecond)
+	}, time.Minute, 100*time.Millisecond)
 	p = r.ask(http.MethodGet, "/api/v1/operations/nothing", "").problem()
 	require.Equal(t, http.StatusNotFound, p.Status)
 }
@@ -261,7 +258,7 @@ func TestReads_PrecheckTablesReportAndDelete(t *testing.T) {
 	require.Eventually(t, func() bool {
 		report = decoded[api.PrecheckReport](r.ask(http.MethodGet, path+"/precheck", ""), http.StatusOK)
 		return report.Summary.State == "done"
-	}, 10*time.Second, 50*time.Millisecond)
+	}, time.Minute, 50*time.Millisecond)
 	require.Equal(t, "GRANT SELECT ON *.* TO mover", value(report.Items[0].Remedy), "web fills the user in")
 
 	require.Len(t, decoded[api.TableList](r.ask(http.MethodGet, path+"/tables", ""), http.StatusOK).Tables, 1)
@@ -273,7 +270,7 @@ func TestReads_PrecheckTablesReportAndDelete(t *testing.T) {
 	require.Equal(t, http.StatusOK, r.ask(http.MethodPost, path+"/stop", `{"incomplete":true}`).status)
 	require.Eventually(t, func() bool {
 		return decoded[api.Task](r.ask(http.MethodGet, path, ""), http.StatusOK).Status == "RELEASE_RESOURCE_COMPLETE"
-	}, 10*time.Second, 50*time.Millisecond)
+	}, time.Minute, 50*time.Millisecond)
 	p := r.ask(http.MethodPost, path+"/pause", "").problem()
 	require.Equal(t, http.StatusConflict, p.Status)
 	require.Equal(t, []string{"delete"}, value(p.AvailableActions))

@@ -132,7 +132,7 @@ func TestEvents_TellOfATaskUntilItsEnd(t *testing.T) {
 	r := newRig(t)
 	r.work()
 	shop := r.create(name())
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, r.url+tasksPath+"/"+shop.Name+"/events", nil)
 	require.NoError(t, err)

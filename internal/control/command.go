@@ -40,7 +40,7 @@ func Send[R any](ctx context.Context, s *Service, taskID string, u contract.Upda
 	}
 	update := u.Name + "~" + key // the same key may serve another command too
 	out := Outcome{OperationID: taskID + "~" + update}
-	asking, cancel := context.WithTimeout(ctx, answerTime)
+	asking, cancel := context.WithTimeout(ctx, s.workerTime())
 	defer cancel()
 	handle, err := s.Temporal.UpdateWorkflow(asking, client.UpdateWorkflowOptions{
 		WorkflowID: contract.MigrationID(taskID), UpdateID: update, UpdateName: u.Name,
@@ -261,7 +261,7 @@ func (s *Service) Operation(ctx context.Context, id string) (Operation, error) {
 		return Operation{}, fault.UnknownOperation.New("operation "+id, "")
 	}
 	out := Operation{ID: id, State: "unknown"}
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	ctx, cancel := context.WithTimeout(ctx, s.temporalTime())
 	defer cancel()
 	polled, err := s.Temporal.WorkflowService().PollWorkflowExecutionUpdate(ctx, &workflowservice.PollWorkflowExecutionUpdateRequest{
 		Namespace: s.Namespace,

@@ -19,12 +19,10 @@ func TestSend_WithoutAWorkerTheOutcomeIsUnknown(t *testing.T) {
 	r := newRig(t)
 	id := r.create(name())
 	key := uuid.NewString()
-	began := time.Now()
 	_, err := Send(t.Context(), r.Service, id, contract.UpdateLimit, contract.LimitRequest{Limits: task.Limits{RowsPerSecond: 9}}, key)
 	unknown, ok := errors.AsType[*Unknown](err)
 	require.True(t, ok, err)
 	require.ErrorIs(t, err, fault.NoWorker)
-	require.Less(t, time.Since(began), answerTime+5*time.Second)
 	require.True(t, strings.HasPrefix(unknown.OperationID, id+"~"))
 
 	operation, err := r.Operation(t.Context(), unknown.OperationID)
@@ -54,7 +52,7 @@ func TestSend_AWorkerThatComesLaterCarriesItOut(t *testing.T) {
 	require.Eventually(t, func() bool {
 		operation, err := r.Operation(t.Context(), unknown.OperationID)
 		return err == nil && operation.State == "done"
-	}, 15*time.Second, 50*time.Millisecond)
+	}, time.Minute, 50*time.Millisecond)
 }
 
 func TestSend_SameKeyIsCarriedOutOnce(t *testing.T) {
@@ -178,7 +176,7 @@ func TestEdit_ANewNameIsReservedAndTheOldOneFree(t *testing.T) {
 			return errors.Is(err, fault.UnknownTask)
 		}
 	}
-	require.Eventually(t, unresolved(second), 10*time.Second, 20*time.Millisecond, "a refused edit keeps no name")
+	require.Eventually(t, unresolved(second), time.Minute, 20*time.Millisecond, "a refused edit keeps no name")
 
 	out, err := r.Edit(t.Context(), id, r.file(second), contract.Command{Revision: 1}, "")
 	require.NoError(t, err)
@@ -186,7 +184,7 @@ func TestEdit_ANewNameIsReservedAndTheOldOneFree(t *testing.T) {
 	found, err := r.Resolve(t.Context(), second)
 	require.NoError(t, err)
 	require.Equal(t, id, found)
-	require.Eventually(t, unresolved(first), 10*time.Second, 20*time.Millisecond)
+	require.Eventually(t, unresolved(first), time.Minute, 20*time.Millisecond)
 	require.NotEqual(t, id, r.create(first), "the old name can be used again")
 }
 
@@ -195,7 +193,8 @@ func TestSend_AnAcceptedCommandGoesOn(t *testing.T) {
 	r.work()
 	id := r.running()
 	r.CommandTime = 100 * time.Millisecond
-	r.slow.Store(int64(2 * time.Second))
+	r.hold.Store(true)
+	defer r.hold.Store(false)
 	key := uuid.NewString()
 	out, err := Send(t.Context(), r.Service, id, contract.UpdateSyncPoint, contract.SyncPointRequest{}, key)
 	require.NoError(t, err)
@@ -204,11 +203,13 @@ func TestSend_AnAcceptedCommandGoesOn(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "running", operation.State)
 	require.Nil(t, operation.Result)
+	r.hold.Store(false)
 	require.Eventually(t, func() bool {
 		operation, err = r.Operation(t.Context(), out.OperationID)
 		return err == nil && operation.State == "done"
-	}, 10*time.Second, 50*time.Millisecond)
+	}, time.Minute, 50*time.Millisecond)
 	require.Equal(t, 1, operation.Result.SyncPoint)
+	r.CommandTime = withWorker
 	again, err := Send(t.Context(), r.Service, id, contract.UpdateSyncPoint, contract.SyncPointRequest{}, key)
 	require.NoError(t, err)
 	require.False(t, again.Running)

@@ -21,7 +21,7 @@ type Check struct {
 
 // Doctor says what of the installation works, for a worker group.
 func (s *Service) Doctor(ctx context.Context, group string) []Check {
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	ctx, cancel := context.WithTimeout(ctx, s.temporalTime())
 	defer cancel()
 	checks := []Check{{Name: "web", OK: true, Detail: "answers"}}
 	add := func(name, detail, remedy string, err error) {

@@ -53,7 +53,7 @@ func (s *Service) List(ctx context.Context, f Filter) ([]Line, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	ctx, cancel := context.WithTimeout(ctx, s.temporalTime())
 	defer cancel()
 	out, err := s.Temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
 		Namespace: s.Namespace, PageSize: int32(min(max(f.Limit, 1), 1000)), NextPageToken: token, Query: query,

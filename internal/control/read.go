@@ -145,7 +145,7 @@ func (s *Service) View(ctx context.Context, taskID string) (contract.View, error
 }
 
 func (s *Service) query(ctx context.Context, workflowID, query string, into any) error {
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	ctx, cancel := context.WithTimeout(ctx, s.workerTime())
 	defer cancel()
 	answer, err := s.Temporal.QueryWorkflow(ctx, workflowID, "", query)
 	var missing *serviceerror.NotFound

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -53,7 +54,7 @@ type rig struct {
 	// head and applied are what ReadHead and the checkpoint answer.
 	head, applied atomic.Uint64
 	commands      atomic.Int32 // ReadHead calls
-	slow          atomic.Int64 // ReadHead's time
+	hold          atomic.Bool  // ReadHead waits
 	denied        atomic.Bool  // ApplyBinlog fails
 	inspections   atomic.Int32
 }
@@ -73,7 +74,7 @@ func newRig(t *testing.T) *rig {
 	own, err := secret.NewKeyRing()
 	require.NoError(t, err)
 	r.Service = &Service{
-		Temporal: c, Namespace: server.Namespace, Own: own, HeartbeatTimeout: 15 * time.Second, WebUI: "http://127.0.0.1:8233",
+		Temporal: c, Namespace: server.Namespace, Own: own, WorkerTime: withoutWorker, HeartbeatTimeout: 15 * time.Second, WebUI: "http://127.0.0.1:8233",
 		Workers: func() (secret.PublicKey, error) { return r.workers.Public(), nil },
 	}
 	return r
@@ -96,6 +97,26 @@ func (r *rig) counted(f func()) map[string]int {
 	defer r.mu.Unlock()
 	return r.calls
 }
+
+// makes wants f to make these calls to Temporal and no others. What Temporal was
+// too busy to answer is asked again, and f is given another chance for it.
+func (r *rig) makes(want map[string]int, f func()) {
+	r.t.Helper()
+	var calls map[string]int
+	for range 5 {
+		if calls = r.counted(f); maps.Equal(want, calls) {
+			return
+		}
+	}
+	require.Equal(r.t, want, calls)
+}
+
+// How long a worker is waited for: where there is none, and where there is one on
+// a machine that stands still for seconds.
+const (
+	withoutWorker = time.Second
+	withWorker    = 2 * time.Minute
+)
 
 // name is a fresh name with upper and lower case.
 func name() string { return "Shop-" + uuid.NewString() }
@@ -121,6 +142,7 @@ func (r *rig) create(name string) string {
 // work starts workers; they end with the test or when the result is called.
 func (r *rig) work() (stop func()) {
 	r.t.Helper()
+	r.WorkerTime, r.CommandTime = withWorker, withWorker
 	var stops []func()
 	c := testtemporal.Get(r.t).Client(r.t) // its calls are not counted
 	for _, queue := range []string{contract.QueueControl, contract.QueueShort(r.group), contract.QueueCopy(r.group), contract.QueueApply(r.group)} {
@@ -161,9 +183,9 @@ func (r *rig) play(w worker.Worker) {
 	})
 	answer(contract.ReadHead.Name, func(context.Context, contract.TaskRef) (contract.HeadOut, error) {
 		r.commands.Add(1)
-		wait := time.NewTimer(time.Duration(r.slow.Load()))
-		defer wait.Stop()
-		<-wait.C
+		for r.hold.Load() {
+			<-time.After(10 * time.Millisecond)
+		}
 		return contract.HeadOut{Position: at(r.head.Load()), At: time.Now()}, nil
 	})
 	answer(contract.WatchSource.Name, func(ctx context.Context, _ contract.WatchIn) (contract.WatchOut, error) {
@@ -239,7 +261,7 @@ func (r *rig) until(id string, reached func(contract.View) bool) {
 	require.Eventually(r.t, func() bool {
 		v, err := r.View(r.t.Context(), id)
 		return err == nil && reached(v)
-	}, 20*time.Second, 20*time.Millisecond)
+	}, time.Minute, 20*time.Millisecond)
 }
 
 // everything is all that Temporal keeps of a workflow, as text.

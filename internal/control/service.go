@@ -22,8 +22,11 @@ import (
 )
 
 const (
-	// answerTime is how long a command or a query waits for a worker.
-	answerTime = 5 * time.Second
+	// workerTime is how long a command or a query waits for a worker.
+	workerTime = 5 * time.Second
+	// temporalTime is how long Temporal's own answers are waited for, and never
+	// less than a worker's.
+	temporalTime = 5 * time.Second
 	// acceptedTime is how long an accepted command is waited for: a step on a
 	// database of at most 20 s, or a pause of 3 s. It goes on after that.
 	acceptedTime = 25 * time.Second
@@ -40,11 +43,22 @@ type Service struct {
 	Own *secret.KeyRing
 	// HeartbeatTimeout of new tasks.
 	HeartbeatTimeout time.Duration
+	// WorkerTime is how long a command or a query waits for a worker, 5 s when zero.
+	WorkerTime time.Duration
 	// CommandTime is how long an accepted command is waited for, 25 s when zero.
 	CommandTime time.Duration
 	// WebUI is the base URL of the Temporal Web UI, without a slash at the end.
 	WebUI string
 }
+
+func (s *Service) workerTime() time.Duration {
+	if s.WorkerTime > 0 {
+		return s.WorkerTime
+	}
+	return workerTime
+}
+
+func (s *Service) temporalTime() time.Duration { return max(s.workerTime(), temporalTime) }
 
 func (s *Service) commandTime() time.Duration {
 	if s.CommandTime > 0 {

@@ -37,7 +37,7 @@ func TestSession_OpensWhileSomebodyRunsBytes(t *testing.T) {
 			}()
 			go func() {
 				defer close(ended)
-				_, _ = conn.ExecContext(ctx, "SELECT SLEEP(20), HEX(_binary '\xff\xfe\x81\xc3')")
+				_, _ = conn.ExecContext(ctx, "SELECT SLEEP(300), HEX(_binary '\xff\xfe\x81\xc3')")
 			}()
 			require.Eventually(t, func() bool {
 				found, err := testdb.Processes(ctx, db)
@@ -45,7 +45,7 @@ func TestSession_OpensWhileSomebodyRunsBytes(t *testing.T) {
 				return slices.ContainsFunc(found, func(p testdb.Process) bool {
 					return p.ID == id && strings.Contains(strings.ToLower(p.State), "sleep")
 				})
-			}, 20*time.Second, 20*time.Millisecond)
+			}, time.Minute, 20*time.Millisecond)
 
 			d := open(t, server)
 			s, err := d.Session(t.Context())

@@ -87,7 +87,7 @@ func (p *process) waitForExit(t *testing.T) error {
 // eventually fails the test when condition does not hold within 30 s.
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	require.Eventually(t, condition, 30*time.Second, 20*time.Millisecond, what)
+	require.Eventually(t, condition, time.Minute, 20*time.Millisecond, what)
 }
 
 func freePort(t *testing.T) string {

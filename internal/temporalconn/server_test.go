@@ -75,7 +75,7 @@ func TestDial_WaitsForTheServer(t *testing.T) {
 		}
 		dialled <- err
 	}()
-	require.Eventually(t, func() bool { return bytes.Contains(log.Bytes(), []byte("waiting for Temporal")) }, 20*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return bytes.Contains(log.Bytes(), []byte("waiting for Temporal")) }, time.Minute, 20*time.Millisecond)
 	server.Start(t)
 	require.NoError(t, <-dialled)
 }
@@ -146,7 +146,7 @@ func TestAttributes_OfAnotherTypeAreNamed(t *testing.T) {
 		Namespace: server.Namespace, SearchAttributes: map[string]enums.IndexedValueType{"ShardliftTags": enums.INDEXED_VALUE_TYPE_INT},
 	})
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return usable(t.Context(), c) != nil }, 20*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return usable(t.Context(), c) != nil }, time.Minute, 50*time.Millisecond)
 	err = EnsureAttributes(t.Context(), c, server.Namespace)
 	require.ErrorIs(t, err, fault.AttributesMissing)
 	require.ErrorContains(t, err, "ShardliftTags")
