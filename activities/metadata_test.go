@@ -195,6 +195,9 @@ func TestCompare_FindsAChangedRowAndShowsIt(t *testing.T) {
 func TestWatch_TellsProgressAndLostHistory(t *testing.T) {
 	r := rigOn(t, testdb.Own(t, "mysql97"))
 	r.plan()
+	r.exec("SET GLOBAL binlog_expire_logs_seconds = 86400")
+	planned := must(r, r.PlanCopy, contract.PlanCopyIn{TaskRef: r.ref, Fresh: true})
+	require.EqualValues(t, 86400, planned.RetentionSeconds, "for a task that can ask nobody later")
 	head := must(r, r.ReadHead, r.ref)
 	d, s, err := openStore(t.Context(), r.resolve(), 1)
 	require.NoError(t, err)
