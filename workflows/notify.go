@@ -14,16 +14,48 @@ import (
 const kindFailed = "failed"
 
 // tellPeople starts a NotifyWorkflow when the reason to look at the task is
-// another than the one people were told. It is a workflow of its own, so that a
-// mail server that is down holds up no task, and the end of a task no mail.
+// another than the one people were told.
 func (m *migration) tellPeople(ctx workflow.Context, now told) {
-	if m.release < 2 || now.attention == m.Notified {
+	if m.release < 2 {
 		return
 	}
-	before := m.Notified
-	m.Notified = now.attention
+	if now.attention != m.Notified {
+		before := m.Notified
+		m.Notified = now.attention
+		m.notify(ctx, m.notification(now, before))
+	}
+	m.tellPurge(ctx, now)
+}
+
+// tellPurge tells of a purge what the reason to look at the task hides: that it
+// has failed is known and may wait until Monday, its binlog does not.
+func (m *migration) tellPurge(ctx workflow.Context, now told) {
+	active := m.alarmed(contract.AlarmPurge)
+	switch {
+	case active && !m.PurgeTold && now.attention != contract.AlarmPurge:
+		if workflow.GetVersion(ctx, changePurgeToldApart, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+			return
+		}
+	case active && now.attention == contract.AlarmPurge: // the reason itself was told
+		m.PurgeTold = false
+		return
+	case active || !m.PurgeTold:
+		return
+	}
+	m.PurgeTold = active
+	in := contract.NotifyIn{TaskID: m.in.TaskID, Name: m.Spec.Name, Kind: contract.AlarmPurge, Active: active, Status: now.status, Text: "what was reported is over"}
+	for _, a := range m.Alarms {
+		if a.Kind == contract.AlarmPurge {
+			in.Text = a.Text
+		}
+	}
+	m.notify(ctx, in)
+}
+
+// notify starts a NotifyWorkflow: one of its own, so that a mail server that is
+// down holds up no task, and the end of a task no mail.
+func (m *migration) notify(ctx workflow.Context, in contract.NotifyIn) {
 	m.NotifyNo++
-	in := m.notification(now, before)
 	in.At = workflow.Now(ctx)
 	number := m.NotifyNo
 	free, _ := workflow.NewDisconnectedContext(ctx)

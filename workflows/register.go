@@ -18,7 +18,9 @@ const (
 	changeRelease = "release"
 	// changeAlarmsAtOnce: an edit of alarm thresholds alone reaches running steps, too.
 	changeAlarmsAtOnce = "alarms-at-once"
-	release            = 3
+	// changePurgeToldApart: people hear of a purge also of a task that has failed.
+	changePurgeToldApart = "purge-told-apart"
+	release              = 3
 )
 
 // Register adds every workflow to a worker under its name in the contract.

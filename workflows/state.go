@@ -89,6 +89,7 @@ type state struct {
 	// Notified is the reason that people were told last; NotifyNo counts.
 	Notified     string                      `json:"notified,omitempty"`
 	NotifyNo     int                         `json:"notify_no,omitempty"`
+	PurgeTold    bool                        `json:"purge_told,omitempty"` // beside another reason
 	Events       []contract.Event            `json:"events,omitempty"`
 	SyncPoints   []contract.SyncPoint        `json:"sync_points,omitempty"`
 	SyncPointNo  int                         `json:"sync_point_no,omitempty"`
