@@ -117,7 +117,7 @@ func smtpServer(t *testing.T, got chan<- string, recipient string) string {
 			return
 		}
 		defer func() { _ = conn.Close() }()
-		_ = conn.SetDeadline(time.Now().Add(2 * time.Second))
+		_ = conn.SetDeadline(time.Now().Add(time.Minute))
 		serveMail(conn, got, recipient)
 	}()
 	return listener.Addr().String()

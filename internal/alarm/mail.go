@@ -104,6 +104,19 @@ func (m SMTP) send(ctx context.Context, a Alarm) error {
 		mail.WithPort(number), mail.WithTimeout(sendTime),
 		mail.WithTLSConfig(&tls.Config{ServerName: host, RootCAs: m.roots, MinVersion: tls.VersionTLS12}),
 	}
+	if m.TLS != TLSImplicit {
+		var conn net.Conn
+		defer func() {
+			if conn != nil { // the client leaves it open where it refuses the server
+				_ = conn.Close()
+			}
+		}()
+		options = append(options, mail.WithDialContextFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
+			var err error
+			conn, err = (&net.Dialer{}).DialContext(ctx, network, address)
+			return conn, err
+		}))
+	}
 	switch m.TLS {
 	case TLSNone:
 		options = append(options, mail.WithTLSPolicy(mail.NoTLS))
