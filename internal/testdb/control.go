@@ -133,7 +133,7 @@ func (r *runs) down(ctx context.Context, i *instance, now bool) error {
 			defer users.Close()
 			r.fetch.say("%s: stopping", name)
 			// Its data serves nobody any more (startShared), and a clean end may take
-			// minutes.
+			// for ever (stop).
 			return i.kill(ctx)
 		}
 	}

@@ -12,8 +12,12 @@ import (
 	"time"
 )
 
-// stopTimeout bounds a clean shutdown on a machine whose cores are all busy.
-const stopTimeout = 3 * time.Minute
+// How long a server may take to end on a machine whose cores are all busy: by
+// itself, and after SIGKILL.
+const (
+	cleanTimeout = time.Minute
+	stopTimeout  = 3 * time.Minute
+)
 
 // pidIn reads a process id from a file of the run directory, 0 when there is
 // none.
@@ -53,12 +57,18 @@ func (i *instance) kill(ctx context.Context) error {
 	return i.gone(ctx)
 }
 
-// stop ends the server cleanly.
+// stop ends the server cleanly, or as a crash when it does not come to its end:
+// MySQL 5.7.22 may wait for clients for ever that it has disconnected.
 func (i *instance) stop(ctx context.Context) error {
 	if err := i.signal(syscall.SIGTERM); err != nil {
 		return err
 	}
-	return i.gone(ctx)
+	patient, cancel := context.WithTimeout(ctx, cleanTimeout)
+	defer cancel()
+	if err := i.gone(patient); patient.Err() == nil || ctx.Err() != nil {
+		return err
+	}
+	return i.kill(ctx)
 }
 
 // gone waits for the end of the server and of its supervisor.
