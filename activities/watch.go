@@ -3,7 +3,6 @@ package activities
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -33,12 +32,18 @@ func (a *Activities) WatchSource(ctx context.Context, in contract.WatchIn) (cont
 	if err != nil {
 		return contract.WatchOut{}, err
 	}
+	former, since := formerWatch(ctx)
 	work, step := begin(ctx)
-	out, err := a.watch(work, t, in, step)
+	if !former.At.IsZero() { // until this attempt has something newer to show
+		step.beat(former, former.At, false)
+	}
+	out, err := a.watch(work, t, in, step, &since)
+	a.tellOutage(ctx, t.TaskID, outage(since, time.Now(), err))
 	return out, step.end(err)
 }
 
-func (a *Activities) watch(ctx context.Context, t *resolved, in contract.WatchIn, step *step) (out contract.WatchOut, err error) {
+// watch keeps in seen when it last saw both sides.
+func (a *Activities) watch(ctx context.Context, t *resolved, in contract.WatchIn, step *step, seen *time.Time) (out contract.WatchOut, err error) {
 	d, s, err := openStore(ctx, t, 1)
 	if err != nil {
 		return out, err
@@ -54,7 +59,7 @@ func (a *Activities) watch(ctx context.Context, t *resolved, in contract.WatchIn
 	if view.StartedAt != nil {
 		w.began = *view.StartedAt
 	}
-	w.alarmed = slices.ContainsFunc(view.Alarms, func(x contract.TaskAlarm) bool { return x.Kind == contract.AlarmPurge })
+	w.alarmed, w.outage = alarmed(view, contract.AlarmPurge), alarmed(view, contract.AlarmOutage)
 	copying := false
 	if !in.ApplyDuring {
 		copying, err = w.copying(ctx)
@@ -84,6 +89,8 @@ func (a *Activities) watch(ctx context.Context, t *resolved, in contract.WatchIn
 		if err != nil {
 			return out, err
 		}
+		*seen = beat.At
+		w.overcome(ctx, beat.At)
 		step.beat(beat, beat.At, false)
 		select {
 		case <-ctx.Done():
@@ -133,6 +140,7 @@ type watcher struct {
 	// tell sends an alarm; alarmed says whether the last one that arrived was active.
 	tell    func(ctx context.Context, taskID string, alarm contract.TaskAlarm) error
 	alarmed bool
+	outage  bool // people were told of one
 
 	last   contract.WatchBeat
 	looked time.Time // at the binlog
@@ -203,6 +211,13 @@ func (w *watcher) alarm(ctx context.Context, beat contract.WatchBeat) {
 	}
 	if w.tell(ctx, w.t.TaskID, a) == nil {
 		w.alarmed = risk
+	}
+}
+
+// overcome ends the alarm of an outage: both sides were seen.
+func (w *watcher) overcome(ctx context.Context, now time.Time) {
+	if w.outage && w.tell(ctx, w.t.TaskID, contract.TaskAlarm{Kind: contract.AlarmOutage, At: now, Text: "source and destination answer again"}) == nil {
+		w.outage = false
 	}
 }
 

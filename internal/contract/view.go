@@ -145,6 +145,8 @@ type MemoryView struct {
 const (
 	AlarmPurge = "purge" // the source may soon purge binlog that is still needed
 	AlarmDelay = "delay" // the delay is above the task's threshold
+	// AlarmOutage: nothing could be read or written for a while; it is retried until it can.
+	AlarmOutage = "outage"
 	// AlarmParked: tables wait for somebody, with their errors, while the task goes on.
 	AlarmParked = "parked"
 )
