@@ -17,6 +17,13 @@ type limitFlags struct {
 	windows  *[]api.LimitWindow
 	zone     *string
 	apply    *bool
+	// load are the figures that were named, by their names in the task file; none removes all.
+	load     map[string]int
+	loadNone bool
+}
+
+func (f limitFlags) empty() bool {
+	return f.mb == nil && f.rows == nil && f.windows == nil && f.zone == nil && f.apply == nil && f.load == nil && !f.loadNone
 }
 
 func (a *app) limitCommand() *cobra.Command {
@@ -24,14 +31,16 @@ func (a *app) limitCommand() *cobra.Command {
 	var windows []string
 	var zone string
 	var apply bool
+	var load string
 	cmd := &cobra.Command{
 		Use: "limit TASK", Short: "limit the copy", Args: oneTask,
 		Long: `Limit the copy, from the next seconds on. What is not named stays; 0 removes a limit, --window none
-all windows. A window has limits of its own, which hold instead between its times.`,
-		Example: "  shardlift limit shop-to-ddm --mb 20\n  shardlift limit shop-to-ddm --mb 0 --rows 0\n  shardlift limit shop-to-ddm --mb 20 --window 22:00-06:00,mb=0 --time-zone Europe/Berlin",
+all windows. A window has limits of its own, which hold instead between its times. --load says from when on
+a server counts as busy, by the names of the task file; what is not named stays, none removes all.`,
+		Example: "  shardlift limit shop-to-ddm --mb 20\n  shardlift limit shop-to-ddm --mb 0 --rows 0\n  shardlift limit shop-to-ddm --mb 20 --window 22:00-06:00,mb=0 --time-zone Europe/Berlin\n  shardlift limit shop-to-ddm --load threads_running=64,destination_ms=500",
 	}
 	cmd.RunE = a.action(func(ctx context.Context, args []string) error {
-		said, err := limitsSaid(cmd, mb, rows, windows, zone, apply)
+		said, err := limitsSaid(cmd, mb, rows, windows, zone, apply, load)
 		if err != nil {
 			return err
 		}
@@ -58,11 +67,37 @@ all windows. A window has limits of its own, which hold instead between its time
 	cmd.Flags().StringArrayVar(&windows, "window", nil, "HH:MM-HH:MM[,mb=N][,rows=N], at most three; none removes them")
 	cmd.Flags().StringVar(&zone, "time-zone", "", "where the windows' clock stands, such as Europe/Berlin")
 	cmd.Flags().BoolVar(&apply, "apply", false, "the limits hold for the apply of the binlog too")
+	cmd.Flags().StringVar(&load, "load", "", "NAME=N[,NAME=N] of threads_running, replica_lag_seconds, history_list, destination_ms; or none")
 	return cmd
 }
 
+// loads are the figures of load by their names in the task file.
+func loads(l *api.LoadLimits) map[string]**int {
+	return map[string]**int{
+		"threads_running": &l.ThreadsRunning, "replica_lag_seconds": &l.ReplicaLagSeconds, "history_list": &l.HistoryList, "destination_ms": &l.DestinationMs,
+	}
+}
+
+// parseLoad reads NAME=N,NAME=N; none is an empty map.
+func parseLoad(text string) (map[string]int, bool) {
+	out := map[string]int{}
+	if text == "none" {
+		return out, true
+	}
+	known := loads(&api.LoadLimits{})
+	for part := range strings.SplitSeq(text, ",") {
+		name, number, _ := strings.Cut(part, "=")
+		n, err := strconv.Atoi(number)
+		if _, ok := known[name]; !ok || err != nil || n < 0 {
+			return nil, false
+		}
+		out[name] = n
+	}
+	return out, true
+}
+
 // limitsSaid reads the flags that were given.
-func limitsSaid(cmd *cobra.Command, mb, rows int, windows []string, zone string, apply bool) (limitFlags, error) {
+func limitsSaid(cmd *cobra.Command, mb, rows int, windows []string, zone string, apply bool, load string) (limitFlags, error) {
 	var f limitFlags
 	if mb < 0 || rows < 0 {
 		return f, fault.Usage.New("", "a limit is 0 (none) or more")
@@ -94,8 +129,15 @@ func limitsSaid(cmd *cobra.Command, mb, rows int, windows []string, zone string,
 		}
 		f.windows = &list
 	}
-	if f == (limitFlags{}) {
-		return f, fault.Usage.New("", "give --mb, --rows, --window, --time-zone or --apply; 0 removes a limit")
+	if changed("load") {
+		said, ok := parseLoad(load)
+		if !ok {
+			return f, fault.Usage.New("--load", "%q: want NAME=N[,NAME=N] of threads_running, replica_lag_seconds, history_list and destination_ms, or none", load)
+		}
+		f.load, f.loadNone = said, len(said) == 0
+	}
+	if f.empty() {
+		return f, fault.Usage.New("", "give --mb, --rows, --window, --time-zone, --apply or --load; 0 removes a limit")
 	}
 	return f, nil
 }
@@ -115,6 +157,15 @@ func (f limitFlags) over(l api.Limits) api.Limits {
 	}
 	if f.apply != nil {
 		l.Apply = f.apply
+	}
+	if f.loadNone {
+		l.Load = nil
+	}
+	for name, n := range f.load {
+		if l.Load == nil {
+			l.Load = &api.LoadLimits{}
+		}
+		*loads(l.Load)[name] = &n
 	}
 	return l
 }

@@ -236,6 +236,20 @@ func TestLimit_KeepsWindowsAndSetsThem(t *testing.T) {
 	require.Contains(t, f.shardlift("show", "shop-to-ddm").out, "22:00 to 06:00 Europe/Berlin")
 }
 
+func TestLimit_KeepsLoadAndSetsIt(t *testing.T) {
+	f := newFake(t)
+	f.task.Limits.Load = &api.LoadLimits{ThreadsRunning: new(32)}
+	require.Zero(t, f.shardlift("limit", "shop-to-ddm", "--mb", "7").status)
+	require.Contains(t, f.sent("LimitTask"), `"load":{"threads_running":32}`)
+	require.Zero(t, f.shardlift("limit", "shop-to-ddm", "--load", "destination_ms=500,history_list=0").status)
+	require.Contains(t, f.sent("LimitTask"), `"load":{"destination_ms":500,"history_list":0,"threads_running":32}`)
+	require.Zero(t, f.shardlift("limit", "shop-to-ddm", "--load", "none").status)
+	require.NotContains(t, f.sent("LimitTask"), `"load"`)
+	for _, wrong := range []string{"", "threads", "threads_running=-1", "threads_running=x", "cpu=5", "threads_running=1,"} {
+		require.Equal(t, exitUsage, f.shardlift("limit", "shop-to-ddm", "--load", wrong).status, wrong)
+	}
+}
+
 func TestDoctor_BadPartIs4(t *testing.T) {
 	f := newFake(t)
 	f.hooks["Doctor"] = refuse(api.Problem{Status: http.StatusServiceUnavailable, Code: "SL-8001", Title: "x", Remedy: new("start it")})
