@@ -65,7 +65,7 @@ func (r regrouping) dropLeft(ctx context.Context, turn *checkpoint.Store, in con
 		return err
 	}
 	for _, g := range groups {
-		if g.No == in.Group || g.Dropped || !slices.ContainsFunc(in.Tables, g.Has) {
+		if g.No == in.Group || g.Dropped || !g.Added || !slices.ContainsFunc(in.Tables, g.Has) {
 			continue
 		}
 		if err := r.endLanes(ctx, g); err != nil {
@@ -94,6 +94,7 @@ func (p *planner) members(ctx context.Context, in contract.PlanGroupIn) (checkpo
 	} else if there != nil {
 		apart = *there
 	}
+	own := apart.Tables
 	apart.Tables, apart.Planned = nil, true
 	planned, err := p.Store.Tables(ctx)
 	if err != nil {
@@ -105,6 +106,9 @@ func (p *planner) members(ctx context.Context, in contract.PlanGroupIn) (checkpo
 	}
 	for _, n := range in.Tables {
 		if i := slices.IndexFunc(planned, func(t checkpoint.Table) bool { return t.Source == n }); i >= 0 {
+			if len(own) == 0 { // a wildcard selects it, and it is group 0's
+				return apart, fault.AlreadySelected.New(n.String(), "")
+			}
 			apart.Tables = append(apart.Tables, checkpoint.GroupTable{Name: n, No: planned[i].No})
 			continue
 		}

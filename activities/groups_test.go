@@ -534,6 +534,28 @@ func TestGroups_ATableJoinsWhileWritesGoOn(t *testing.T) {
 	require.Equal(t, 3, must(p.rig, p.StoreReport, contract.ReportIn{TaskRef: p.ref}).Tables)
 }
 
+// TestGroups_ATableThatThePlanLeftOutJoins: a wildcard selects it, the destination
+// did not have it. What the plan has is refused.
+func TestGroups_ATableThatThePlanLeftOutJoins(t *testing.T) {
+	p := newParted(t, "mysql97")
+	p.destExec("RENAME TABLE b TO b_later")
+	p.start()
+	p.storm(10, all...)
+	p.apply(0)
+	p.equal("a", "c")
+	p.destExec("RENAME TABLE b_later TO b")
+	resolved := p.resolve()
+	resolved.Spec.Objects = append(selection.Selection{{Schema: p.source, To: p.to, Tables: []string{"a", "b"}}}, resolved.Spec.Objects...)
+	_, err := do(p.rig, p.PlanGroup, contract.PlanGroupIn{TaskRef: p.ref, Owner: p.owner(), Group: 1, Tables: named(p.name("a"))})
+	require.Error(t, err)
+	require.Equal(t, fault.AlreadySelected.Code, errorDetail(t, err).Code)
+	p.recopy(2, false)
+	p.merge(2)
+	p.storm(10, all...)
+	p.apply(0)
+	p.equal(all...)
+}
+
 // TestGroups_DropLeavesTheOthersRight: a dropped table is out for ever, whatever
 // happens to it on the source.
 func TestGroups_DropLeavesTheOthersRight(t *testing.T) {

@@ -27,7 +27,8 @@ func (m *migration) checkAdd(r contract.TablesRequest) error {
 		if _, named, ok := r.Objects.Match(n); !ok || !named {
 			return fault.InvalidField.New("objects", "they do not name %s", n)
 		}
-		if _, _, ok := m.Spec.Objects.Match(n); ok {
+		// What a wildcard selects may be missing in the plan: the planning knows.
+		if _, named, ok := m.Spec.Objects.Match(n); ok && named || m.groupOf(n.String()) != nil {
 			return fault.AlreadySelected.New(n.String(), "")
 		}
 	}
@@ -53,7 +54,7 @@ func (m *migration) add(ctx workflow.Context, r contract.TablesRequest) error {
 	former := m.Spec.Objects
 	m.joining = r.Tables
 	defer func() { m.joining = nil }()
-	m.Spec.Objects = slices.Concat(former, r.Objects)
+	m.Spec.Objects = slices.Concat(r.Objects, former) // the first rule that matches counts
 	m.newRevision()
 	m.GroupNo++
 	no := m.GroupNo

@@ -39,7 +39,7 @@ func TestGroups_AddedTablesAreCheckedPlannedCopiedAndMerged(t *testing.T) {
 		return contract.ApplyOut{Applied: at(950), Drained: in.Stop != nil}, nil
 	})
 	b.usual()
-	after(b, time.Minute, contract.UpdateTables, addition("Shop", "x"), b.refused(fault.AlreadySelected))
+	after(b, time.Minute, contract.UpdateTables, addition("old", "named"), b.refused(fault.AlreadySelected))
 	wrong := addition("crm", "people")
 	wrong.Objects[0].Tables = []string{"people", "more"}
 	after(b, time.Minute, contract.UpdateTables, wrong, b.refused(fault.InvalidField))
@@ -55,7 +55,7 @@ func TestGroups_AddedTablesAreCheckedPlannedCopiedAndMerged(t *testing.T) {
 		require.Equal(t, contract.GroupCopying, v.Groups[0].State)
 		require.True(t, v.Groups[0].Added)
 		require.Equal(t, "done", v.Precheck.State)
-		require.Len(t, v.Spec.Objects, 2)
+		require.Len(t, v.Spec.Objects, 3)
 		require.Equal(t, 2, v.Plan.Tables)
 	})
 	b.at(30*time.Minute, func() {
@@ -63,7 +63,9 @@ func TestGroups_AddedTablesAreCheckedPlannedCopiedAndMerged(t *testing.T) {
 		require.Equal(t, 3, b.view().Plan.Tables)
 	})
 	after(b, time.Hour, contract.UpdateStop, contract.StopRequest{Command: byAlice}, b.accepted("stop"))
-	b.run(b.input(copied, checked))
+	b.run(b.input(copied, checked, func(s *state) {
+		s.Spec.Objects = append(s.Spec.Objects, selection.Rule{Schema: "old", Tables: []string{"named"}})
+	}))
 	b.ended()
 	var codes []string
 	for _, in := range checks.all() {
@@ -145,6 +147,32 @@ func TestGroups_AnAdditionThatFailsLeavesNothing(t *testing.T) {
 		b.run(b.input(copied))
 		b.ended()
 	}
+}
+
+// TestGroups_WhatAWildcardSelectsMayBeAdded: the plan left the table out, or has it
+// and refuses. One that stands apart is none to add.
+func TestGroups_WhatAWildcardSelectsMayBeAdded(t *testing.T) {
+	b := newBench(t)
+	stub(b, contract.ListPrecheckItems).Return(itemsOfTables(), nil)
+	stub(b, contract.PlanGroup).Return(func(_ context.Context, in contract.PlanGroupIn) (contract.PlanCopyOut, error) {
+		if in.Tables[0].Table == "planned" {
+			return contract.PlanCopyOut{}, applicationError(fault.AlreadySelected)
+		}
+		return contract.PlanCopyOut{Start: at(450), Tables: 1, Chunks: 3}, nil
+	})
+	b.usual()
+	after(b, time.Minute, contract.UpdateTables, addition("Shop", parkedTable.Table), b.refused(fault.AlreadySelected))
+	after(b, 2*time.Minute, contract.UpdateTables, addition("Shop", "planned"), b.refused(fault.AlreadySelected))
+	after(b, 3*time.Minute, contract.UpdateTables, addition("Shop", "late"), b.accepted("add"))
+	b.at(4*time.Minute, func() {
+		v := b.view()
+		require.Len(t, v.Groups, 2)
+		require.Equal(t, []string{"late"}, v.Spec.Objects[0].Tables, "its rule counts before the wildcard's")
+		require.Len(t, v.Spec.Objects, 2)
+	})
+	after(b, time.Hour, contract.UpdateStop, contract.StopRequest{Command: byAlice, Incomplete: true}, b.accepted("stop"))
+	b.run(b.input(copied, checked, parked))
+	b.ended()
 }
 
 // TestGroups_WhatAnAdditionLeftIsDroppedLater: the destination is away when an
