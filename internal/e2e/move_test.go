@@ -210,14 +210,30 @@ func (m *move) transaction(rng *rand.Rand) bool {
 	return tx.Commit() == nil
 }
 
-// show reads the task.
+// show reads the task, once Temporal answers.
 func (m *move) show() api.Task {
 	m.t.Helper()
-	answer, err := m.api.GetTaskWithResponse(m.t.Context(), m.id)
-	require.NoError(m.t, err)
+	var answer *api.GetTaskResponse
+	m.eventually(30*time.Second, "the task", func() bool {
+		var err error
+		answer, err = m.api.GetTaskWithResponse(m.t.Context(), m.id)
+		require.NoError(m.t, err)
+		return answer.StatusCode() != http.StatusServiceUnavailable
+	})
 	require.Equal(m.t, http.StatusOK, answer.StatusCode(), "%s", answer.Body)
 	m.explained(answer.JSON200.LastError)
 	return *answer.JSON200
+}
+
+// whole is show with what only a worker knows: right after one was killed, or on
+// a busy machine, nobody answers for some seconds.
+func (m *move) whole() (task api.Task) {
+	m.t.Helper()
+	m.eventually(time.Minute, "a worker's answer", func() bool {
+		task = m.show()
+		return task.Tables.Total != nil
+	})
+	return task
 }
 
 // await waits for a status; a failed task fails the test at once with its error.
@@ -235,8 +251,18 @@ func (m *move) await(limit time.Duration, statuses ...string) api.Task {
 	return last
 }
 
-// post sends a command once and returns the status code.
-func (m *move) post(verb, body string) (int, string) { m.t.Helper(); return m.send(verb, body, "") }
+// post sends a command until its outcome is known, and returns the status code:
+// right after a worker was killed nobody answers for some seconds (503), on a busy
+// machine a command may last (202), and the same key is done once.
+func (m *move) post(verb, body string) (code int, text string) {
+	m.t.Helper()
+	key := fmt.Sprintf("%s-%d", verb, time.Now().UnixNano())
+	m.eventually(time.Minute, verb, func() bool {
+		code, text = m.send(verb, body, key)
+		return code != http.StatusServiceUnavailable && code != http.StatusAccepted
+	})
+	return code, text
+}
 
 func (m *move) send(verb, body, key string) (int, string) {
 	m.t.Helper()
@@ -259,16 +285,10 @@ func (m *move) send(verb, body, key string) (int, string) {
 	return answer.StatusCode, text.String()
 }
 
-// must sends a command until its outcome is known: right after a worker was
-// killed nobody answers for some seconds (503), and the same key is done once.
+// must is post of a command that is carried out.
 func (m *move) must(verb, body string) string {
 	m.t.Helper()
-	key := fmt.Sprintf("%s-%d", verb, time.Now().UnixNano())
-	code, text := http.StatusServiceUnavailable, ""
-	m.eventually(time.Minute, verb, func() bool {
-		code, text = m.send(verb, body, key)
-		return code != http.StatusServiceUnavailable
-	})
+	code, text := m.post(verb, body)
 	require.Equal(m.t, http.StatusOK, code, "%s: %s", verb, text)
 	return text
 }
@@ -279,8 +299,13 @@ func (m *move) begin() {
 	m.must("precheck", "")
 	m.eventually(time.Minute, "pre-check", func() bool { return m.show().Precheck.State == "done" })
 	if summary := m.show().Precheck; summary.Failed > 0 || summary.Unconfirmed > 0 {
-		report, err := m.api.GetPrecheckWithResponse(m.t.Context(), m.id)
-		require.NoError(m.t, err)
+		var report *api.GetPrecheckResponse
+		m.eventually(time.Minute, "the pre-check's report", func() bool {
+			var err error
+			report, err = m.api.GetPrecheckWithResponse(m.t.Context(), m.id)
+			require.NoError(m.t, err)
+			return report.JSON200 != nil
+		})
 		for _, item := range report.JSON200.Items {
 			text, err := json.Marshal(item)
 			require.NoError(m.t, err)

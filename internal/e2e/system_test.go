@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"shardlift/internal/testdb"
 	"shardlift/internal/testtemporal"
 	"shardlift/web/api"
 )
@@ -39,10 +39,9 @@ const heartbeat = 6 * time.Second
 func newSystem(t *testing.T) *system {
 	t.Helper()
 	s := &system{t: t, dir: t.TempDir(), temporal: testtemporal.Own(t)}
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	port, err := testdb.FreePort()
 	require.NoError(t, err)
-	listen := listener.Addr().String()
-	require.NoError(t, listener.Close())
+	listen := fmt.Sprintf("127.0.0.1:%d", port)
 	s.url = "http://" + listen
 	s.env = []string{
 		"TEMPORAL_ADDRESS=" + s.temporal.Address, "TEMPORAL_NAMESPACE=" + s.temporal.Namespace,
