@@ -62,7 +62,7 @@ func (r *rig) copyLane(ctx context.Context, lane int, attempt int32, limiter *th
 	}
 	c := copier.Config{
 		Source: r.source, Destination: r.dst, Store: r.store, Fence: fence, Mapping: r.plannedMapping,
-		Lane: lane, Lanes: 2, Box: time.Minute, Throttle: limiter,
+		Lane: lane, Lanes: 2, Box: 10 * time.Minute, Throttle: limiter,
 	}
 	for _, e := range edit {
 		e(&c)
@@ -88,7 +88,7 @@ func attempts(ctx context.Context, cut time.Duration, one func(ctx context.Conte
 		if err == nil || ctx.Err() != nil || !again {
 			return err
 		}
-		cut = time.Minute
+		cut = 5 * time.Minute
 	}
 }
 
@@ -97,7 +97,7 @@ func attempts(ctx context.Context, cut time.Duration, one func(ctx context.Conte
 func (r *rig) copyBeside() {
 	r.t.Helper()
 	limiter := throttle.New(nil)
-	limiter.Set(task.Limits{RowsPerSecond: 30}, 1) // rows wait between read and write
+	limiter.Set(task.Limits{RowsPerSecond: 6}, 1) // rows wait between read and write
 	var lanes, apply errgroup.Group
 	for lane := range 2 {
 		lanes.Go(func() error {
@@ -122,6 +122,11 @@ func (r *rig) copyBeside() {
 			return err
 		})
 	})
+	require.Eventually(r.t, func() bool {
+		c, err := r.store.Load(r.t.Context(), 0)
+		return err == nil && c != nil && c.Rows > 0
+	}, 3*time.Minute, 20*time.Millisecond, "nothing is applied beside the copy")
+	limiter.Set(task.Limits{RowsPerSecond: 30}, 1)
 	require.NoError(r.t, lanes.Wait())
 	close(drain)
 	require.NoError(r.t, apply.Wait())
@@ -212,10 +217,10 @@ func TestRule2_NothingPassesAClaimedChunk(t *testing.T) {
 	there := func(n int) func() bool {
 		return func() bool { return len(rows(t, r.dstDB, "log")) == n }
 	}
-	require.Eventually(t, there(1), 20*time.Second, 20*time.Millisecond, "what the chunk sees is applied")
+	require.Eventually(t, there(1), time.Minute, 20*time.Millisecond, "what the chunk sees is applied")
 	r.exec("INSERT INTO log (s, x) VALUES (2, 'b')")
 	waiting := func() bool { r.mu.Lock(); defer r.mu.Unlock(); return r.beat.Throttle == behindCopy }
-	require.Eventually(t, waiting, 20*time.Second, 20*time.Millisecond)
+	require.Eventually(t, waiting, time.Minute, 20*time.Millisecond)
 	require.True(t, there(1)())
 	close(drain)
 	require.ErrorIs(t, <-ended, ErrDrained)
@@ -224,7 +229,7 @@ func TestRule2_NothingPassesAClaimedChunk(t *testing.T) {
 	drain = make(chan struct{})
 	run()
 	require.NoError(t, r.store.Finish(ctx, fence, *claimed))
-	require.Eventually(t, there(2), 20*time.Second, 20*time.Millisecond)
+	require.Eventually(t, there(2), time.Minute, 20*time.Millisecond)
 
 	// The next chunk sees the first of two transactions; the second one is larger
 	// than a window.
@@ -240,10 +245,10 @@ func TestRule2_NothingPassesAClaimedChunk(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.NoError(t, tx.Commit())
-	require.Eventually(t, waiting, 20*time.Second, 20*time.Millisecond)
+	require.Eventually(t, waiting, time.Minute, 20*time.Millisecond)
 	require.True(t, there(2)())
 	require.NoError(t, r.store.Finish(ctx, fence, *claimed))
-	require.Eventually(t, there(202), 20*time.Second, 20*time.Millisecond)
+	require.Eventually(t, there(202), time.Minute, 20*time.Millisecond)
 
 	require.NoError(t, r.store.AddChunks(ctx, []checkpoint.Chunk{{No: 50, Table: 1}}))
 	low, err = r.source.Low(ctx)
@@ -251,10 +256,10 @@ func TestRule2_NothingPassesAClaimedChunk(t *testing.T) {
 	claimed, err = r.store.Claim(ctx, fence, 0, 1, low)
 	require.NoError(t, err)
 	r.exec("TRUNCATE log")
-	require.Eventually(t, waiting, 20*time.Second, 20*time.Millisecond)
+	require.Eventually(t, waiting, time.Minute, 20*time.Millisecond)
 	require.True(t, there(202)())
 	require.NoError(t, r.store.Finish(ctx, fence, *claimed))
-	require.Eventually(t, there(0), 20*time.Second, 20*time.Millisecond)
+	require.Eventually(t, there(0), time.Minute, 20*time.Millisecond)
 	close(drain)
 	require.ErrorIs(t, <-ended, ErrDrained)
 }

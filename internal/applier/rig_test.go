@@ -155,7 +155,7 @@ func (r *rig) config(edit ...func(*Config)) Config {
 // bare is a run without fence and stop position.
 func (r *rig) bare() Config {
 	return Config{
-		Start: r.from, CopyEnd: r.from, Box: time.Minute, Destination: r.dst, Store: r.store,
+		Start: r.from, CopyEnd: r.from, Box: 10 * time.Minute, Destination: r.dst, Store: r.store,
 		Head: r.source.Head, Mapping: r.mapping,
 		Open: func(ctx context.Context, from position.Position) (Stream, error) {
 			return binlog.Open(ctx, binlog.Config{
@@ -176,7 +176,7 @@ func (r *rig) bare() Config {
 // drain applies everything that the source has now.
 func (r *rig) drain(edit ...func(*Config)) contract.ApplyOut {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(r.t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(r.t.Context(), 5*time.Minute)
 	defer cancel()
 	out, err := Run(ctx, r.config(edit...))
 	require.NoError(r.t, err)
