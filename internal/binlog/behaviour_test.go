@@ -58,7 +58,7 @@ func TestStream_OnlySelectedTablesAndJoinedCommits(t *testing.T) {
 			transactions += e.Transactions
 		}
 		require.GreaterOrEqual(t, transactions, 51)
-		require.Less(t, len(events), 40, "commits without selected rows are joined")
+		require.Less(t, len(events), transactions, "commits without selected rows are joined")
 		// The last one is delivered although nothing follows it.
 		events = r.readTo(s, end)
 		require.Equal(t, Commit, events[len(events)-1].Kind)
@@ -364,7 +364,7 @@ func TestStream_PurgedBinlogIsSaidSo(t *testing.T) {
 				logs, err := r.source.BinaryLogs(t.Context())
 				require.NoError(t, err)
 				return logs[0].Name != file.File
-			}, 10*time.Second, 50*time.Millisecond)
+			}, time.Minute, 50*time.Millisecond)
 			require.ErrorIs(t, r.failsToOpen(file), fault.BinlogPurged)
 			if start.HasGTID() {
 				require.ErrorIs(t, r.failsToOpen(start), fault.BinlogPurged)
@@ -376,7 +376,7 @@ func TestStream_PurgedBinlogIsSaidSo(t *testing.T) {
 // failsToOpen opens and reads until an error comes.
 func (r *rig) failsToOpen(from position.Position) error {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(r.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(r.t.Context(), 3*time.Minute)
 	defer cancel()
 	s, err := Open(ctx, r.config(from))
 	if err != nil {

@@ -34,7 +34,7 @@ func TestCheckBirth_LeavesNoDumpBehind(t *testing.T) {
 					}
 				}
 				return true
-			}, 5*time.Second, 20*time.Millisecond)
+			}, time.Minute, 20*time.Millisecond)
 		})
 	}
 }

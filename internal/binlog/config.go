@@ -37,7 +37,8 @@ type Config struct {
 	// and Heartbeat come, and what stops the stream.
 	StatementsOnly bool
 	// Heartbeat is how often the source shows life when nothing happens,
-	// default 5 s; four of them missing break the connection.
+	// default 5 s; four of them missing break the connection, after 20 s at the
+	// earliest: a machine may stand still for seconds.
 	Heartbeat time.Duration
 	// QueueBytes bounds the events that wait for Next, default 16 MiB; one event
 	// that is larger is let in alone.
@@ -51,6 +52,8 @@ type Config struct {
 	// onlyWhatIsThere has the source end the dump by itself instead of waiting for
 	// more, and so for its next heartbeat after this side has hung up.
 	onlyWhatIsThere bool
+	// quiet is how long the source may send nothing; see Heartbeat.
+	quiet time.Duration
 }
 
 // dumpFlag is the flag of COM_BINLOG_DUMP.
@@ -65,6 +68,9 @@ func (c Config) dumpFlag() uint16 {
 func (c Config) withDefaults() Config {
 	if c.Heartbeat == 0 {
 		c.Heartbeat = 5 * time.Second
+	}
+	if c.quiet == 0 {
+		c.quiet = max(4*c.Heartbeat, 20*time.Second)
 	}
 	if c.QueueBytes == 0 {
 		c.QueueBytes = 16 << 20

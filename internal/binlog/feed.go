@@ -70,7 +70,7 @@ func openFeed(ctx context.Context, c Config, file string, offset uint32) (f *syn
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	f = &syncerFeed{
 		connections: &connections{dial: c.Conn.Dialer(), open: map[*conn]struct{}{}},
-		quiet:       4 * c.Heartbeat,
+		quiet:       c.quiet,
 		events:      make(chan []byte, queueEvents),
 		room:        semaphore.NewWeighted(c.QueueBytes), roomBytes: c.QueueBytes,
 		ctx: life, cancel: cancel,

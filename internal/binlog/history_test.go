@@ -302,7 +302,7 @@ func (p *pair) caughtUp(at position.Position) {
 		has, err := position.ParseSet(at.Flavor, text)
 		require.NoError(p.t, err)
 		return has.Contains(want)
-	}, 30*time.Second, 50*time.Millisecond, "the replica does not follow")
+	}, time.Minute, 50*time.Millisecond, "the replica does not follow")
 }
 
 // promote ends the replica's replication and leads everybody to it.
@@ -429,7 +429,7 @@ func TestStream_CloseDisturbsNobody(t *testing.T) {
 			s.Close()
 			require.NoError(t, r.db.QueryRowContext(t.Context(), count).Scan(&label, &after))
 			require.Equal(t, before, after, "another connection was opened to end the dump")
-			require.Eventually(t, func() bool { return dumps() == 0 }, 20*time.Second, 50*time.Millisecond, "the dump stays on the source")
+			require.Eventually(t, func() bool { return dumps() == 0 }, time.Minute, 50*time.Millisecond, "the dump stays on the source")
 		})
 	}
 }

@@ -103,10 +103,10 @@ func serve(t *testing.T, sent []byte) int {
 
 func requireEnds(t *testing.T, port int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	c := Config{
-		Conn:     mysqlconn.Config{Host: "127.0.0.1", Port: port, User: "u", Password: secret.NewText("p"), TLS: mysqlconn.TLS{Mode: "disabled"}, ConnectTimeout: 10 * time.Second},
+		Conn:     mysqlconn.Config{Host: "127.0.0.1", Port: port, User: "u", Password: secret.NewText("p"), TLS: mysqlconn.TLS{Mode: "disabled"}, ConnectTimeout: time.Minute},
 		ServerID: 7, From: position.Position{Flavor: position.MySQL, Server: "s", File: "bin.000001", Offset: 4},
 	}
 	stream, err := Open(ctx, c)

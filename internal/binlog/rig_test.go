@@ -131,7 +131,7 @@ func (r *rig) open(from position.Position) *Stream {
 // read returns the events up to the first one that done accepts, without heartbeats.
 func (r *rig) read(s *Stream, done func(Event) bool) []Event {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(r.t.Context(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(r.t.Context(), 5*time.Minute)
 	defer cancel()
 	var out []Event
 	for {
@@ -162,7 +162,7 @@ func (r *rig) readTo(s *Stream, p position.Position) []Event {
 // fails reads until the stream fails and returns why.
 func (r *rig) fails(s *Stream) error {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(r.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(r.t.Context(), 3*time.Minute)
 	defer cancel()
 	for {
 		if _, err := s.Next(ctx); err != nil {
