@@ -20,7 +20,7 @@ import (
 )
 
 // patience bounds what a test waits for.
-const patience = 20 * time.Second
+const patience = 2 * time.Minute
 
 // place is where a test keeps metadata and data, with the administrator's pool.
 type place struct {

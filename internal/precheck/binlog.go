@@ -221,7 +221,7 @@ func serverIDs(ctx context.Context, e *Env) (finding, error) {
 }
 
 // leftBehind is how long a binlog connection of the task may be seen after its end.
-const leftBehind = 5 * time.Second
+const leftBehind = 10 * time.Second
 
 // replicaHas says whether a replica of the source has the task's server id.
 func replicaHas(ctx context.Context, s *server, ours uint32) (bool, error) {

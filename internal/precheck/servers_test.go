@@ -170,7 +170,7 @@ func TestActivity_LongTransactionsAndLocks(t *testing.T) {
 					_, err := f.src.ExecContext(ctx, "INSERT INTO a VALUES (2)")
 					waits <- err
 				}()
-				require.Eventually(t, func() bool { return f.check("srcLongTransactions").Verdict == contract.Alarm }, 30*time.Second, 200*time.Millisecond)
+				require.Eventually(t, func() bool { return f.check("srcLongTransactions").Verdict == contract.Alarm }, time.Minute, 200*time.Millisecond)
 				cancel()
 				require.Error(t, <-waits)
 			} else {
@@ -198,7 +198,7 @@ func (f *fixture) isSeenWhenOld(tables string) {
 	session := f.config.Source.Session
 	f.config.Source.Session = append(slices.Clone(session), mysqlconn.Setting{Name: "timestamp", Value: "UNIX_TIMESTAMP() + 3600"})
 	// InnoDB shows transactions from a copy that is a tenth of a second old.
-	require.Eventually(f.t, func() bool { return f.check("srcLongTransactions").Verdict == contract.Alarm }, 20*time.Second, 200*time.Millisecond)
+	require.Eventually(f.t, func() bool { return f.check("srcLongTransactions").Verdict == contract.Alarm }, time.Minute, 200*time.Millisecond)
 	f.alarms("srcLongTransactions", "has changed 1 rows", "KILL <id>;")
 	f.config.Source.Session = session
 	_, err = held.ExecContext(f.t.Context(), "ROLLBACK")

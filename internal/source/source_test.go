@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -234,7 +235,8 @@ func TestStartPosition_WaitsForAMomentWithoutXA(t *testing.T) {
 		}
 		return nil
 	}
-	// Two sessions hand over to each other 30 times: one is always prepared.
+	// Two sessions hand over to each other until it is enough: one is always prepared.
+	var enough atomic.Bool
 	running := make(chan struct{})
 	ended := make(chan error, 1)
 	go func() {
@@ -246,7 +248,8 @@ func TestStartPosition_WaitsForAMomentWithoutXA(t *testing.T) {
 			defer func() { _ = conn.Close() }()
 			conns[i] = conn
 		}
-		for n := 0; n < 30 && err == nil; n++ {
+		n := 0
+		for ; err == nil && !enough.Load(); n++ {
 			id := fmt.Sprintf("'x%d'", n)
 			err = step(conns[n%2], "XA START "+id, "INSERT INTO a VALUES ()", "XA END "+id, "XA PREPARE "+id)
 			if n == 0 {
@@ -259,7 +262,7 @@ func TestStartPosition_WaitsForAMomentWithoutXA(t *testing.T) {
 				err = step(conns[n%2], "DO SLEEP(0.1)")
 			}
 		}
-		ended <- errors.Join(err, step(conns[1], "XA COMMIT 'x29'"))
+		ended <- errors.Join(err, step(conns[(n+1)%2], fmt.Sprintf("XA COMMIT 'x%d'", n-1)))
 	}()
 	<-running
 	src := open(t, config(s), 2)
@@ -268,7 +271,7 @@ func TestStartPosition_WaitsForAMomentWithoutXA(t *testing.T) {
 	_, err = src.StartPositionWithin(t.Context(), nil, source.Patience{For: time.Second})
 	require.ErrorIs(t, err, fault.XAPrepared)
 	told := 0
-	_, err = src.StartPositionWithin(t.Context(), nil, source.Patience{For: time.Minute, Tell: func(int) { told++ }})
+	_, err = src.StartPositionWithin(t.Context(), nil, source.Patience{For: 3 * time.Minute, Tell: func(int) { told++; enough.Store(true) }})
 	require.NoError(t, err)
 	require.NoError(t, <-ended)
 	require.Positive(t, told)

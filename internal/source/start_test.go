@@ -129,7 +129,7 @@ func readHistory(t *testing.T, s *testdb.Server, from position.Position, found m
 	var out []transaction
 	var one transaction
 	for int64(len(out)) < until {
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		event, err := stream.GetEvent(ctx)
 		cancel()
 		require.NoError(t, err)
