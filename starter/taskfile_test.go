@@ -213,7 +213,7 @@ func TestGrants_AreTheLeastOfEachKindOfTask(t *testing.T) {
 	g = grants.For(f)
 	require.Contains(t, g.Source.Statements, "GRANT SELECT, SHOW VIEW, EVENT, LOCK TABLES ON `Shop`.* TO 'u'@'%';")
 	require.Contains(t, g.Source.Statements, "GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO 'u'@'%';")
-	require.Len(t, g.Source.Optional, 3)
+	require.Len(t, g.Source.Optional, 4)
 }
 
 func TestKeysRotate_PutsAFreshKeyInFront(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 // Retention is what a server purges its binlog by. Somebody may change it at any
 // time, so that it is read anew wherever it matters.
 type Retention struct {
-	// For is how long files are kept; 0 is for ever, or until a provider purges them.
+	// For is how long files are kept; 0 is for ever, until a provider purges them, or not known (Hidden).
 	For time.Duration
 	// By is the variable that For is of, "" where there is none.
 	By string
@@ -54,7 +54,9 @@ func ReadRetention(ctx context.Context, q mysqlconn.Querier) (r Retention, err e
 	case mysqlconn.IsConnectionLost(err), err != nil && mysqlconn.Number(err) == 0:
 		return r, fmt.Errorf("read the binlog's retention: %w", mysqlconn.Fault(err, "source"))
 	case err != nil: // no such table, or not for this account
-		r.Hidden = amazons(variables["datadir"]) && mysqlconn.IsAccessDenied(err)
+		if r.Hidden = amazons(variables["datadir"]) && mysqlconn.IsAccessDenied(err); r.Hidden {
+			r.For, r.By = 0, "" // the server's own variable says nothing there
+		}
 	case len(records) > 0:
 		hours, _ := strconv.ParseFloat(records[0]["value"], 64) // NULL is as soon as possible
 		r.For, r.By, r.Provider = time.Duration(hours*float64(time.Hour)), "", true

@@ -49,7 +49,8 @@ func source(f task.File) Set {
 		s.Statements = append(s.Statements, fmt.Sprintf("GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO %s;", account))
 		s.Optional = append(s.Optional,
 			Optional{fmt.Sprintf("GRANT RELOAD ON *.* TO %s;", account), "a start position by FLUSH BINARY LOGS where tables cannot be locked (MySQL 5.5, 5.6)"},
-			Optional{fmt.Sprintf("GRANT XA_RECOVER_ADMIN ON *.* TO %s;", account), "MySQL 8.0 and newer: prepared XA transactions are seen before the start and at the stop"})
+			Optional{fmt.Sprintf("GRANT XA_RECOVER_ADMIN ON *.* TO %s;", account), "MySQL 8.0 and newer: prepared XA transactions are seen before the start and at the stop"},
+			Optional{fmt.Sprintf("GRANT SELECT ON mysql.rds_configuration TO %s;", account), "Amazon RDS: its binlog retention hours are seen, before the start and while the task runs"})
 	}
 	s.Optional = append(s.Optional, Optional{fmt.Sprintf("GRANT PROCESS ON *.* TO %s;", account), "open transactions and the load of the source are seen"})
 	s.Statements = append(s.Statements, "FLUSH PRIVILEGES;")
