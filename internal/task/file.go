@@ -52,7 +52,9 @@ type Alarms struct {
 }
 
 // Off says that no delay is too much.
-func (a Alarms) Off() bool { return a.DelaySeconds == 0 && a.CaptureSeconds == 0 && a.ApplySeconds == 0 }
+func (a Alarms) Off() bool {
+	return a.DelaySeconds == 0 && a.CaptureSeconds == 0 && a.ApplySeconds == 0
+}
 
 // Endpoint is one side. Password and the TLS texts are filled by whoever read
 // the files (the command line), never by a file itself.
