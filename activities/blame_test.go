@@ -39,7 +39,6 @@ func TestGroups_AnErrorOfTheApplyNamesItsTable(t *testing.T) {
 		cause func(*parted)
 	}{
 		"a column is missing": {fault.ColumnMissing, func(p *parted) { p.destExec("ALTER TABLE b DROP COLUMN v") }},
-		"a type was changed":  {fault.ColumnMismatch, func(p *parted) { p.destExec("DELETE FROM b"); p.destExec("ALTER TABLE b MODIFY v DATE") }},
 		"a value is refused":  {fault.ValueRefused, func(p *parted) { p.destExec("DELETE FROM b"); p.destExec("ALTER TABLE b MODIFY v VARCHAR(2)") }},
 		"minimal images": {fault.PartialImage, func(p *parted) {
 			p.session("SET SESSION binlog_row_image = MINIMAL", "UPDATE b SET v = 'minimal'", "SET SESSION binlog_row_image = FULL")
