@@ -67,6 +67,9 @@ func choose(ctx context.Context, conn *sql.Conn) ([]mysqlconn.Setting, []check, 
 		}
 	}
 	for group, err := range refused {
+		if mysqlconn.IsGeneric(err) { // a middleware's data node may be away
+			return nil, nil, mysqlconn.Fault(err, "session variable "+group)
+		}
 		if err != nil {
 			return nil, nil, fault.SessionVariable.Wrap(mysqlconn.Fault(err, group), group)
 		}
@@ -113,7 +116,14 @@ func (d *Destination) verify(ctx context.Context, conn *sql.Conn) error {
 		if err == nil && c.ok(values[i].String) {
 			continue
 		}
-		if d.isPlain() || d.info.Kind == dialect.TiDB || !d.hasEffect(ctx, conn, c.name) {
+		effect := false
+		if !d.isPlain() && d.info.Kind != dialect.TiDB {
+			var lost error
+			if effect, lost = d.hasEffect(ctx, conn, c.name); lost != nil {
+				return lost
+			}
+		}
+		if !effect {
 			return fault.SessionVariable.New(c.name, "it was set, and reads back otherwise")
 		}
 	}
@@ -123,7 +133,7 @@ func (d *Destination) verify(ctx context.Context, conn *sql.Conn) error {
 // hasEffect tries what a variable does where that can be seen without a write;
 // the others are accepted as the product documents them (DDM: READ COMMITTED
 // only, D-61). Strictness is tried by ProbeEffects.
-func (d *Destination) hasEffect(ctx context.Context, conn *sql.Conn, name string) bool {
+func (d *Destination) hasEffect(ctx context.Context, conn *sql.Conn, name string) (bool, error) {
 	var query, want string
 	switch name {
 	case "time_zone":
@@ -131,9 +141,12 @@ func (d *Destination) hasEffect(ctx context.Context, conn *sql.Conn, name string
 	case "sql_mode":
 		query, want = `SELECT HEX('\\')`, "5C"
 	default:
-		return true
+		return true, nil
 	}
 	var got sql.NullString
 	err := conn.QueryRowContext(ctx, query).Scan(&got)
-	return mysqlconn.Number(err) != 0 || err == nil && got.String == want
+	if err != nil && mysqlconn.Number(err) == 0 {
+		return false, mysqlconn.Fault(err, "destination")
+	}
+	return err != nil || got.String == want, nil
 }

@@ -89,6 +89,27 @@ func TestVitess(t *testing.T) {
 	t.Run("FenceHoldsEveryShard", r.fenceHoldsEveryShard)
 	t.Run("FenceRefused", r.fenceRefused)
 	t.Run("DropLeavesNothing", r.dropLeavesNothing)
+	t.Run("OutageIsNoRefusal", r.outageIsNoRefusal)
+}
+
+// outageIsNoRefusal: while the MySQL below is away, vtgate answers SET with the
+// error that it has for everything; the task tries again instead of ending.
+func (r *rig) outageIsNoRefusal(t *testing.T) {
+	r.cluster.MySQL.Kill(t)
+	var err error
+	failed := func() bool {
+		var d *destination.Destination
+		if d, err = destination.Open(t.Context(), r.config(), "auto"); err == nil {
+			_ = d.Close()
+		}
+		return err != nil
+	}
+	for range 5 {
+		require.Eventually(t, failed, 2*time.Minute, 50*time.Millisecond)
+		require.Equal(t, fault.Retry, fault.ClassOf(err), err.Error())
+	}
+	r.cluster.MySQL.Start(t)
+	require.Eventually(t, func() bool { return !failed() }, 2*time.Minute, 200*time.Millisecond)
 }
 
 type rig struct {
