@@ -38,7 +38,7 @@ import (
 // a machine that stands still for seconds.
 const (
 	withoutWorker = time.Second
-	withWorker = 2 * time.Minute
+	withWorker    = 2 * time.Minute
 )
 
 const token = "canary-token"

@@ -304,8 +304,7 @@ func (c *Cluster) ShardDB(t testing.TB, keyspace, shard string) *sql.DB {
 
 func freePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := testdb.FreePort()
 	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	return port
 }
