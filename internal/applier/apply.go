@@ -259,7 +259,13 @@ func (a *applier) closeSessions() {
 	}
 }
 
-func (a *applier) isConflict(err error) bool { return mysqlconn.IsDeadlock(err) }
+// isConflict says whether the same transaction may pass when it is repeated. A
+// safe write that meets a duplicate is one where REPLACE is a DELETE and an INSERT
+// (Vitess): somebody's row came between the two, the copy's for example.
+func (a *applier) isConflict(err error) bool {
+	refused, ok := errors.AsType[*statementError](err)
+	return mysqlconn.IsDeadlock(err) || ok && refused.statement.expect < 0 && mysqlconn.IsDuplicateKey(refused.err)
+}
 
 // retryable says whether reading on from the checkpoint may help.
 func retryable(err error) bool {

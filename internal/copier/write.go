@@ -146,13 +146,23 @@ func (l *lane) writeJob(ctx context.Context, writer int, m *dialect.Mapping, j j
 	return nil
 }
 
+// replace repeats a duplicate, too: where REPLACE is a DELETE and an INSERT
+// (Vitess), another writer's row with the same unique value came between the two.
 func (l *lane) replace(ctx context.Context, writer int, m *dialect.Mapping, j job) error {
 	if m.SecondaryUnique {
 		l.replacing.Lock()
 		defer l.replacing.Unlock()
 	}
-	_, err := l.transaction(ctx, writer, m, j.shard, l.Destination.Dialect().Replace(m, j.rows))
-	return err
+	statements := l.Destination.Dialect().Replace(m, j.rows)
+	for attempt := 1; ; attempt++ {
+		_, err := l.transaction(ctx, writer, m, j.shard, statements)
+		if !mysqlconn.IsDuplicateKey(err) || attempt == maxConflicts {
+			return err
+		}
+		if err := wait(ctx, time.Duration(attempt)*10*time.Millisecond); err != nil {
+			return err
+		}
+	}
 }
 
 // deleteRange empties a chunk's range on all shards.

@@ -67,12 +67,14 @@ func choose(ctx context.Context, conn *sql.Conn) ([]mysqlconn.Setting, []check, 
 		}
 	}
 	for group, err := range refused {
-		if mysqlconn.IsGeneric(err) { // a middleware's data node may be away
-			return nil, nil, mysqlconn.Fault(err, "session variable "+group)
+		if err == nil {
+			continue
 		}
-		if err != nil {
-			return nil, nil, fault.SessionVariable.Wrap(mysqlconn.Fault(err, group), group)
+		answer := mysqlconn.Fault(err, "session variable "+group)
+		if fault.ClassOf(answer) == fault.Retry { // no refusal: a middleware's data node is away
+			return nil, nil, answer
 		}
+		return nil, nil, fault.SessionVariable.Wrap(answer, group)
 	}
 	return append(settings, mysqlconn.GIPKSetting(), mysqlconn.StatisticsSetting()), checks, nil
 }

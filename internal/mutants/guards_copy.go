@@ -85,8 +85,8 @@ func copyGuards() []Guard {
 		},
 		{
 			Name: "duplicate-key-becomes-replace", Rule: "3", File: "internal/copier/write.go",
-			Text:        "mysqlconn.IsDuplicateKey(err)",
-			Replacement: "mysqlconn.IsDuplicateKey(nil)",
+			Text:        "switch duplicate := mysqlconn.IsDuplicateKey(err); {",
+			Replacement: "switch duplicate := mysqlconn.IsDuplicateKey(nil); {",
 			Package:     "internal/copier", Run: "TestRule3_UniqueValueMovedWhileCopying",
 		},
 		{

@@ -63,10 +63,6 @@ func IsNoSuchThread(err error) bool { return Number(err) == errNoSuchThread }
 // IsUnknownVariable says whether the server does not know a system variable.
 func IsUnknownVariable(err error) bool { return Number(err) == errUnknownVariable }
 
-// IsGeneric says whether the server only says that something went wrong (1105):
-// middlewares do for what they refuse and for data nodes that are away.
-func IsGeneric(err error) bool { return Number(err) == errUnknown }
-
 // IsAccessDenied says whether user, password or a privilege is the matter.
 func IsAccessDenied(err error) bool { return classifyNumber(Number(err)) == fault.AccessDenied }
 
