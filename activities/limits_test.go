@@ -52,6 +52,7 @@ func TestLimits_ExactAcrossLanesAndChangedWhileRunning(t *testing.T) {
 		t.Helper()
 		require.Eventually(t, func() bool { return math.Abs(rate(2*time.Second)-want) < off }, 2*time.Minute, time.Millisecond)
 	}
+	require.LessOrEqual(t, 2*limitsEvery, 5*time.Second, "a new limit holds within 5 s")
 	becomes(1000, 150)
 	require.NoError(t, s.SetLimits(t.Context(), task.Limits{Windows: []task.LimitWindow{{From: "00:00", To: "24:00", RowsPerSecond: 100}}}))
 	becomes(100, 35)
