@@ -11,7 +11,8 @@ run=$1 idle_limit=$2 down_limit=$3
 shift 3
 cd "$run" || exit 1
 exec 8>>alive 9>>users
-flock -n 8 || exit 1
+# Whoever asks whether this script runs has the lock for a moment, too.
+flock -w 5 8 || exit 1
 
 # The kernel kills the server when this script dies, whatever the reason.
 setpriv --pdeathsig KILL "$@" 8>&- 9>&- &
