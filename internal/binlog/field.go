@@ -67,7 +67,7 @@ func newLayout(t *table.Table, m *replication.TableMapEvent) (*layout, error) {
 	if count-hidden != len(t.Columns) {
 		return nil, mismatch(t, "it has %d columns in the binlog and %d in the definition", count, len(t.Columns))
 	}
-	unsigned := m.UnsignedMap()
+	signs := newSigns(t, m)
 	l := &layout{table: t, fields: make([]field, count)}
 	for i := range l.fields {
 		kind, meta := realType(m.ColumnType[i], m.ColumnMeta[i])
@@ -84,7 +84,7 @@ func newLayout(t *table.Table, m *replication.TableMapEvent) (*layout, error) {
 		if !ok {
 			return nil, mismatch(t, "column %s is %s in the definition, type %d (%d) in the binlog", c.Name, c.SQLType, kind, meta)
 		}
-		if sign, known := unsigned[i]; known && c.Type == table.TypeInt && sign != c.Unsigned {
+		if sign, known := signs[i]; known && c.Type == table.TypeInt && sign != c.Unsigned {
 			return nil, mismatch(t, "column %s is %s in the definition, unsigned: %t in the binlog", c.Name, c.SQLType, sign)
 		}
 		if len(m.ColumnName) == count && !strings.EqualFold(string(m.ColumnName[i]), c.Name) {
