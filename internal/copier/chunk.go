@@ -12,6 +12,7 @@ import (
 	"shardlift/internal/dialect"
 	"shardlift/internal/fault"
 	"shardlift/internal/faultpoint"
+	"shardlift/internal/mysqlconn"
 	"shardlift/internal/position"
 	"shardlift/internal/row"
 	"shardlift/internal/source"
@@ -68,13 +69,27 @@ func (l *lane) copyChunk(ctx context.Context, c checkpoint.Chunk) error {
 	if err := l.checkTrail(ctx, m.Destination.Name.Schema); err != nil {
 		return err
 	}
-	err = faultpoint.Around(ctx, "copier.finish", func(ctx context.Context) error { return l.Store.Finish(ctx, l.Fence, c) })
-	if err != nil {
+	if err := l.finish(ctx, c); err != nil {
 		return err
 	}
 	l.out.Rows += c.Rows
 	l.out.Bytes += c.Bytes
 	return nil
+}
+
+// finish marks the chunk done, again where no answer came: its COMMIT may have
+// passed, and a chunk that is done must not be written again, since its marks
+// would be gone meanwhile and another lane would put it back.
+func (l *lane) finish(ctx context.Context, c checkpoint.Chunk) error {
+	for redo := 0; ; redo++ {
+		err := faultpoint.Around(ctx, "copier.finish", func(ctx context.Context) error { return l.Store.Finish(ctx, l.Fence, c) })
+		if err == nil || !mysqlconn.IsConnectionLost(err) || redo == maxRedos {
+			return err
+		}
+		if err := wait(ctx, time.Duration(redo)*time.Second); err != nil {
+			return err
+		}
+	}
 }
 
 // part is what one SELECT gave.

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/go-sql-driver/mysql"
 	"github.com/stretchr/testify/require"
 
 	"shardlift/internal/fault"
@@ -203,4 +204,32 @@ func TestLoss_OfTheCopyIsRefused(t *testing.T) {
 	f.write(5)
 	require.NoError(t, f.forget(t.Context()))
 	require.ErrorIs(t, f.attempt(nil), fault.LostCopy)
+}
+
+// TestLoss_OfTheAnswerToAChunksEnd: the COMMIT that ends a chunk passed and no answer
+// came. The chunk is done, and is not written again, which would take its marks
+// away until it is: another lane would see a chunk that is done without them.
+func TestLoss_OfTheAnswerToAChunksEnd(t *testing.T) {
+	t.Parallel()
+	f := newForgetful(t)
+	ending, lost, reads, ends := false, false, 0, 0
+	require.NoError(t, f.attempt(func(_ context.Context, point string) error {
+		switch {
+		case point == "copier.read.after":
+			reads++
+		case point == "copier.finish.before":
+			ending = true
+		case point == "checkpoint.commit.after" && ending && !lost:
+			lost = true
+			return mysql.ErrInvalidConn
+		case point == "copier.finish.after":
+			ending = false
+			ends++
+		}
+		return nil
+	}))
+	require.True(t, lost)
+	require.Positive(t, ends)
+	require.Equal(t, ends, reads)
+	f.requireEqual()
 }
