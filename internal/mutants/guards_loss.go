@@ -46,6 +46,12 @@ func lossGuards() []Guard {
 			Package:     "internal/soak", Run: "TestPlan_FrozenPlannerChangesNothing", Tags: "faultpoint",
 		},
 		{
+			Name: "chunk-end-is-noted-again", Rule: "3", File: "internal/copier/chunk.go",
+			Text:        "if err == nil || !mysqlconn.IsConnectionLost(err) || redo == maxRedos {",
+			Replacement: "if err == nil || mysqlconn.IsConnectionLost(err) || redo == maxRedos {",
+			Package:     "internal/soak", Run: "TestLoss_OfTheAnswerToAChunksEnd", Tags: "faultpoint",
+		},
+		{
 			Name: "plan-is-whole", Rule: "fence", File: "internal/checkpoint/plan.go",
 			Text:        "if tables == 0 || open > 0 {",
 			Replacement: "if tables < 0 {",
